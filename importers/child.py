@@ -1,0 +1,27 @@
+"""The reading process: `python -m importers.child`. A request comes by stdin, Arrow goes out by fd 1, JSON lines by fd 3.
+
+Everything that parses untrusted bytes runs here and nowhere else. The sandbox is entered before any reader or library is imported.
+"""
+
+import os
+import sys
+
+from importers import load
+from importers.sandbox import Limits, enter
+
+MESSAGES_FD = 3
+
+
+def main() -> int:
+    """Read one source to the end; 0 done, 2 refused, 1 our fault."""
+    request_text = sys.stdin.read()
+    arrow_fd = os.dup(1)
+    os.dup2(2, 1)  # nothing a library prints may land in the Arrow stream
+    enter(Limits())
+    serve = load("importers.reading:serve")
+    with os.fdopen(arrow_fd, "wb") as arrow, os.fdopen(MESSAGES_FD, "w", encoding="utf-8") as messages:
+        return int(serve(request_text, arrow, messages))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

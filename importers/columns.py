@@ -1,0 +1,93 @@
+"""Arrow columns of any reader made into the few types the store keeps; nothing is lost silently."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from importers.base import Column, Finding, Report, Rows
+from twin.fields import FieldType
+
+#: A time without a zone is Beijing time: it comes from an office in China.
+NAIVE_OFFSET_HOURS = 8
+_NAIVE_OFFSET_US = NAIVE_OFFSET_HOURS * 3_600_000_000
+
+ARROW_TYPES = {
+    FieldType.TEXT: pa.string(),
+    FieldType.INTEGER: pa.int64(),
+    FieldType.NUMBER: pa.float64(),
+    FieldType.BOOLEAN: pa.bool_(),
+    FieldType.DATE: pa.date32(),
+    FieldType.INSTANT: pa.timestamp("us", tz="UTC"),
+    FieldType.JSON: pa.string(),
+}
+
+
+def field_type(kind: pa.DataType) -> FieldType | None:
+    """The type a column of Arrow type `kind` is carried in; None for bytes, which are not kept."""
+    if pa.types.is_boolean(kind):
+        return FieldType.BOOLEAN
+    if pa.types.is_integer(kind):
+        return FieldType.INTEGER
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return FieldType.NUMBER
+    if pa.types.is_date(kind):
+        return FieldType.DATE
+    if pa.types.is_timestamp(kind):
+        return FieldType.INSTANT
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        return None
+    return FieldType.TEXT
+
+
+def describe(schema: pa.Schema, names: Sequence[str]) -> tuple[Column, ...]:
+    """The kept columns of `names`, in their order, as `SourceMeta` wants them."""
+    types = ((name, field_type(schema.field(name).type)) for name in names)
+    return tuple(Column(name=name, type=kind) for name, kind in types if kind is not None)
+
+
+def carry(array: pa.Array, kind: FieldType, rows: Rows, name: str, report: Report) -> pa.Array:
+    """`array` in the Arrow type of `kind`; text is NFC without NUL, bytes that are no text are replaced and reported."""
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if kind in (FieldType.TEXT, FieldType.JSON):
+        return _text(array, rows, name, report)
+    if kind is FieldType.INSTANT:
+        return _instant(array)
+    if pa.types.is_float32(array.type):
+        array = array.cast(pa.string())  # 1.1 stays 1.1
+    return array.cast(ARROW_TYPES[kind], safe=False)
+
+
+def _instant(array: pa.Array) -> pa.Array:
+    if pa.types.is_timestamp(array.type) and array.type.tz is None:
+        naive = array.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+        return pc.subtract(naive, _NAIVE_OFFSET_US).cast(ARROW_TYPES[FieldType.INSTANT])
+    return array.cast(ARROW_TYPES[FieldType.INSTANT], safe=False)
+
+
+def _text(array: pa.Array, rows: Rows, name: str, report: Report) -> pa.Array:
+    if pa.types.is_nested(array.type):
+        values = [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in array.to_pylist()]
+        array = pa.array(values, pa.string())
+    array = _valid(array.cast(pa.string()), rows, name, report)
+    if pc.any(pc.match_substring(array, "\x00")).as_py():
+        array = pc.replace_substring(array, "\x00", "")
+    return pc.utf8_normalize(array, "NFC")
+
+
+def _valid(array: pa.Array, rows: Rows, name: str, report: Report) -> pa.Array:
+    """Replace what is not UTF-8; GDAL hands such bytes on as they are."""
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        raw = array.cast(pa.binary()).to_pylist()
+        fixed = [None if value is None else value.decode("utf-8", errors="replace") for value in raw]
+        for at in np.flatnonzero([value is not None and "\ufffd" in value for value in fixed]):
+            report(Finding(rule="bad-text", row=int(rows[at]), detail_zh=f"字段 {name}", detail_en=f"field {name}"))
+        return pa.array(fixed, pa.string())
+    return array

@@ -1,0 +1,180 @@
+"""Geometry as it comes out of a file: broken rings closed, measures dropped, surfaces flattened, multi parts split, NaN refused."""
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from importers.base import Finding, Report, Rows
+
+Objects = NDArray[np.object_]
+
+#: WKB type modulo 1000 → the type with the same bytes that every tool reads (PolyhedralSurface, TIN, Triangle).
+_FLAT = {15: 6, 16: 6, 17: 3}
+_CURVES = frozenset(range(8, 15))
+_WITH_COUNT = frozenset({4, 5, 6, 7, 15, 16})
+_EWKB_Z, _EWKB_M, _EWKB_SRID = 0x80000000, 0x40000000, 0x20000000
+_MAX_DEPTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Geometry ready to stage: `take` are positions in the batch that came in, `parts` are 0 where nothing was split."""
+
+    take: Rows
+    parts: NDArray[np.int32]
+    wkb: pa.Array
+    refused: int
+    bounds: NDArray[np.float64]
+    has_z: bool
+
+
+def base_type(wkb: bytes) -> int:
+    """WKB geometry type without dimension (1 Point … 17 Triangle); 0 when the bytes are too short."""
+    if len(wkb) < 5:
+        return 0
+    word: int = struct.unpack("<I" if wkb[0] else ">I", wkb[1:5])[0]
+    return (word & 0x0FFFFFFF) % 1000
+
+
+def curved(wkb: pa.Array) -> list[int]:
+    """Positions of geometry with arcs, which the reader fetches again as lines."""
+    return [at for at, value in enumerate(wkb.to_pylist()) if value is not None and base_type(value) in _CURVES]
+
+
+def flatten_surfaces(wkb: bytes) -> bytes:
+    """Rewrite PolyhedralSurface, TIN and Triangle as polygons of the same coordinates; ISO WKB only."""
+    buffer = bytearray(wkb)
+    _flatten(buffer, 0, 0)
+    return bytes(buffer)
+
+
+def _flatten(buffer: bytearray, at: int, depth: int) -> int:
+    """Rewrite the geometry at `at`, return the position after it; struct.error when the bytes end early."""
+    order = "<" if buffer[at] else ">"
+    (word,) = struct.unpack_from(order + "I", buffer, at + 1)
+    kind, dimension = word % 1000, word // 1000
+    size = 8 * (2, 3, 3, 4)[dimension]
+    (count,) = struct.unpack_from(order + "I", buffer, at + 5) if kind != 1 else (1,)
+    struct.pack_into(order + "I", buffer, at + 1, _FLAT.get(kind, kind) + 1000 * dimension)
+    end = at + 9
+    if kind in _WITH_COUNT and depth < _MAX_DEPTH:
+        for _ in range(count):
+            end = _flatten(buffer, end, depth + 1)
+        return end
+    if kind == 1:
+        return at + 5 + size
+    if kind == 2:
+        return end + size * count
+    for _ in range(count):
+        (points,) = struct.unpack_from(order + "I", buffer, end)
+        end += 4 + size * points
+    return end
+
+
+def check(wkb: pa.Array, rows: Rows, explode: bool, report: Report) -> Checked:
+    """Read, mend and measure one batch of geometry; every change and refusal is reported with its row."""
+    values = wkb.to_numpy(zero_copy_only=False)
+    geometry = np.asarray(shapely.from_wkb(values, on_invalid="ignore"), dtype=object)
+    present = ~np.equal(values, None)
+    changed = _mend(values, geometry, present, rows, report)
+    refuse = _refuse(geometry, present, rows, report)
+    changed |= _drop_measures(geometry, rows, report)
+    changed |= _drop_bad_heights(geometry, rows, report)
+    _note_missing(geometry, refuse, rows, report)
+    keep = np.flatnonzero(~refuse)
+    bounds, has_z = shapely.total_bounds(geometry[keep]), bool(shapely.has_z(geometry[keep]).any())
+    if explode:
+        take, parts, pieces = _explode(geometry, keep)
+        return Checked(take, parts, pa.array(shapely.to_wkb(pieces), pa.binary()), int(refuse.sum()), bounds, has_z)
+    if changed.any():
+        values = np.where(changed, shapely.to_wkb(geometry), values)
+    out = wkb.cast(pa.binary()) if not changed.any() and not refuse.any() else pa.array(values[keep], pa.binary())
+    return Checked(keep, np.zeros(len(keep), np.int32), out, int(refuse.sum()), bounds, has_z)
+
+
+def _mend(values: Objects, geometry: Objects, present: NDArray[np.bool_], rows: Rows, report: Report) -> NDArray[np.bool_]:
+    """Second try for what GEOS could not read: surfaces flattened, rings closed. Changes `geometry` in place."""
+    changed = np.zeros(len(values), bool)
+    for at in np.flatnonzero(present & np.equal(geometry, None)):
+        try:
+            flat = flatten_surfaces(values[at])
+            mended = shapely.from_wkb(flat, on_invalid="fix")
+        except (struct.error, IndexError, shapely.errors.GEOSException):
+            continue
+        if mended is not None:
+            geometry[at] = _only_polygons(mended)
+            changed[at] = True
+            report(Finding(rule="surface-flattened" if flat != values[at] else "ring-closed", row=int(rows[at])))
+    return changed
+
+
+def _only_polygons(geometry: shapely.Geometry) -> shapely.Geometry:
+    """A collection of surfaces is one multipolygon."""
+    if geometry.geom_type != "GeometryCollection":
+        return geometry
+    parts = shapely.get_parts(shapely.get_parts(geometry))
+    polygons = [part for part in parts if part.geom_type == "Polygon"]
+    return shapely.multipolygons(polygons) if len(polygons) == len(parts) else geometry
+
+
+def _refuse(geometry: Objects, present: NDArray[np.bool_], rows: Rows, report: Report) -> NDArray[np.bool_]:
+    unreadable = present & np.equal(geometry, None)
+    for at in np.flatnonzero(unreadable):
+        report(Finding(rule="bad-geometry", row=int(rows[at])))
+    coordinates, index = shapely.get_coordinates(geometry, return_index=True)
+    infinite = np.zeros(len(geometry), bool)
+    infinite[index[~np.isfinite(coordinates).all(axis=1)]] = True
+    for at in np.flatnonzero(infinite):
+        report(Finding(rule="not-finite", row=int(rows[at])))
+    refused: NDArray[np.bool_] = unreadable | infinite
+    return refused
+
+
+def _drop_measures(geometry: Objects, rows: Rows, report: Report) -> NDArray[np.bool_]:
+    measured = np.asarray(shapely.has_m(geometry))
+    if measured.any():
+        flat = measured & ~shapely.has_z(geometry)
+        geometry[flat] = shapely.force_2d(geometry[flat])
+        deep = measured & ~flat
+        geometry[deep] = shapely.from_wkb(shapely.to_wkb(geometry[deep], output_dimension=3))
+        for at in np.flatnonzero(measured):
+            report(Finding(rule="measure-dropped", row=int(rows[at])))
+    return measured
+
+
+def _drop_bad_heights(geometry: Objects, rows: Rows, report: Report) -> NDArray[np.bool_]:
+    """A height that is no number makes the shape flat; its place on the ground is still good."""
+    bad = np.zeros(len(geometry), bool)
+    deep = np.flatnonzero(shapely.has_z(geometry))
+    if len(deep):
+        coordinates, index = shapely.get_coordinates(geometry[deep], include_z=True, return_index=True)
+        bad[deep[index[~np.isfinite(coordinates[:, 2])]]] = True
+        geometry[bad] = shapely.force_2d(geometry[bad])
+        for at in np.flatnonzero(bad):
+            report(Finding(rule="height-dropped", row=int(rows[at])))
+    return bad
+
+
+def _note_missing(geometry: Objects, refuse: NDArray[np.bool_], rows: Rows, report: Report) -> None:
+    """No geometry and empty geometry are the same: the object stays, without a place."""
+    missing = (np.equal(geometry, None) | shapely.is_empty(geometry)) & ~refuse
+    for at in np.flatnonzero(missing):
+        report(Finding(rule="null-geometry", row=int(rows[at])))
+    geometry[missing] = None
+
+
+def _explode(geometry: Objects, keep: Rows) -> tuple[Rows, NDArray[np.int32], Objects]:
+    """One row per part; a geometry of one part stays whole (part 0), no geometry stays one row."""
+    pieces, index = shapely.get_parts(geometry[keep], return_index=True)
+    counts = np.bincount(index, minlength=len(keep))
+    starts = np.cumsum(counts) - counts
+    parts = np.where(counts[index] > 1, np.arange(len(index)) - starts[index] + 1, 0).astype(np.int32)
+    lonely = np.flatnonzero(counts == 0)
+    order = np.argsort(np.concatenate([index, lonely]), kind="stable")
+    take = keep[np.concatenate([index, lonely])[order]]
+    all_parts = np.concatenate([parts, np.zeros(len(lonely), np.int32)])[order]
+    return take, all_parts, np.concatenate([pieces, np.full(len(lonely), None)])[order]

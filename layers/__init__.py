@@ -1,0 +1,1 @@
+"""What is published: catalogue, products, access, search, styles."""

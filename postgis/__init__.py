@@ -1,0 +1,1 @@
+"""Where everything is kept: private cluster, connections, schema and all SQL."""

@@ -1,0 +1,188 @@
+"""The worker process: runs jobs, sweeps those of dead workers and ticks the clock; a killed database only makes it wait."""
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import procrastinate
+import psycopg
+from procrastinate.exceptions import ConnectorException
+
+from postgis import clock, jobs, outbox
+from postgis.connect import IMPORTER, Database, connect
+from postgis.jobs import JobResult, RunningJob
+
+_LOG = logging.getLogger("twin.worker")
+_HEARTBEAT_S = 5.0
+_SWEEP_S = 5.0
+_CLOCK_AT_MOST_S = 60.0
+_CLOCK_AT_LEAST_S = 1.0
+_RETRY_S = 1.0
+_CANCEL_GRACE_S = 30.0
+_AWAY = (psycopg.OperationalError, ConnectorException, OSError)
+
+
+async def run_worker(database: Database, home: Path, stop: asyncio.Event | None = None, concurrency: int = 2) -> None:
+    """Work until `stop` is set, or until SIGTERM or SIGINT when it is None; jobs under way get 30 s to end."""
+    stop = stop or _stop_on_signals()
+    loops = (
+        _forever("queue", lambda: _work(database, home, concurrency)),
+        _forever("sweep", lambda: _sweep(database)),
+        _forever("clock", lambda: _tick(database)),
+    )
+    tasks = [asyncio.create_task(loop) for loop in loops]
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def make_app(database: Database, home: Path) -> procrastinate.App:
+    """The procrastinate application: one task, `run`, whose only argument is the job's id."""
+    connector = procrastinate.PsycopgConnector(
+        conninfo=database.conninfo(IMPORTER),
+        min_size=1,
+        max_size=4,
+        timeout=5,
+        configure=_use_queue_schema,
+    )
+    app = procrastinate.App(connector=connector)
+
+    async def run(id: str) -> None:  # noqa: A002  (the argument's name in the queue)
+        await run_job(database, home, UUID(id))
+
+    app.task(name="run", queue="twin")(run)
+    return app
+
+
+async def run_job(database: Database, home: Path, job_id: UUID) -> None:
+    """Run one job to its end and close it; a cancelled one is told to stop and waited for."""
+    started = await asyncio.to_thread(_start, database, job_id)
+    if started is None:
+        return
+    job = RunningJob(job_id, *started, database, home)
+    work = asyncio.ensure_future(_call(job))
+    try:
+        result = await asyncio.shield(work)
+    except asyncio.CancelledError:
+        job.stop()
+        await asyncio.wait([work], timeout=_CANCEL_GRACE_S)
+        work.cancel()
+        raise
+    except _AWAY:
+        raise  # the job stays open, the sweeper starts it again
+    except Exception as error:
+        _LOG.exception("job %s (%s) failed", job_id, job.kind)
+        await asyncio.to_thread(_end, database, lambda connection: jobs.fail(connection, job_id, error))
+        return
+    await asyncio.to_thread(_end, database, lambda connection: jobs.finish(connection, job_id, result))
+
+
+async def _call(job: RunningJob) -> JobResult:
+    function = jobs.job_function(job.kind)
+    if inspect.iscoroutinefunction(function):
+        return await function(job)
+    result = await asyncio.to_thread(function, job)
+    if inspect.isawaitable(result):
+        return await result
+    return result
+
+
+def _start(database: Database, job_id: UUID) -> tuple[str, jobs.JobResult, str] | None:
+    with connect(database, IMPORTER) as connection:
+        return jobs.start(connection, job_id)
+
+
+def _end(database: Database, close: Callable[[jobs.Connection], None]) -> None:
+    with connect(database, IMPORTER) as connection:
+        close(connection)
+
+
+async def _use_queue_schema(connection: psycopg.AsyncConnection[object]) -> None:
+    """procrastinate names its tables without a schema."""
+    await connection.set_autocommit(True)
+    await connection.execute("SET search_path = job, twin, public")
+
+
+async def _work(database: Database, home: Path, concurrency: int) -> None:
+    app = make_app(database, home)
+    async with app.open_async():
+        await app.run_worker_async(
+            queues=["twin"],
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            update_heartbeat_interval=_HEARTBEAT_S,
+            shutdown_graceful_timeout=_CANCEL_GRACE_S,
+            fetch_job_polling_interval=2.0,
+            abort_job_polling_interval=1.0,
+        )
+
+
+async def _sweep(database: Database) -> None:
+    while True:
+        touched = await asyncio.to_thread(_sweep_once, database)
+        for job_id in touched:
+            _LOG.warning("job %s had lost its worker", job_id)
+        await asyncio.sleep(_SWEEP_S)
+
+
+def _sweep_once(database: Database) -> list[UUID]:
+    with connect(database, IMPORTER) as connection:
+        return jobs.sweep_dead(connection)
+
+
+async def _tick(database: Database) -> None:
+    """Advance the clock at every due bound, and again when something changed, for that may have set a nearer one."""
+    changed = asyncio.Event()
+    listening = asyncio.create_task(_note_changes(database, changed))
+    try:
+        while True:
+            changed.clear()
+            due = await asyncio.to_thread(_advance, database)
+            await asyncio.sleep(_CLOCK_AT_LEAST_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), _wait_s(due))
+    finally:
+        listening.cancel()
+
+
+async def _note_changes(database: Database, changed: asyncio.Event) -> None:
+    async for _ in outbox.listen(database):
+        changed.set()
+
+
+def _advance(database: Database) -> datetime | None:
+    with connect(database, IMPORTER) as connection:
+        return clock.advance(connection)
+
+
+def _wait_s(due: datetime | None) -> float:
+    """Seconds until `due`, never more than a minute (the machine's clock may be set), never negative."""
+    if due is None:
+        return _CLOCK_AT_MOST_S
+    return min(max((due - datetime.now(UTC)).total_seconds(), 0.0), _CLOCK_AT_MOST_S)
+
+
+async def _forever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    """Run `loop` again whenever it ends or the database went away; only cancelling ends this."""
+    while True:
+        try:
+            await loop()
+        except _AWAY as exc:
+            _LOG.warning("%s: the database is away (%s)", name, type(exc).__name__)
+        except Exception:
+            _LOG.exception("%s: starting again", name)
+        await asyncio.sleep(_RETRY_S)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,1 @@
+"""Outward: bytes at z/x/y."""

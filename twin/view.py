@@ -1,0 +1,99 @@
+"""View: the one frozen value that travels from every door to the SQL, and Scope: what its caller may see."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from twin.layer import Access, Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The compiled answer to "what may this caller see"; `key` is part of every cache and coalescing key."""
+
+    access: frozenset[Access]
+    divisions: tuple[str, ...] = ()
+    """Division code prefixes the caller is bound to; empty means no bound."""
+    masked_fields: frozenset[str] = frozenset()
+    area_4490: Bounds | None = None
+
+    @property
+    def key(self) -> str:
+        """Canonical text of the scope: equal scopes, equal keys."""
+        return "|".join(
+            (
+                ",".join(sorted(self.access)),
+                ",".join(sorted(self.divisions)),
+                ",".join(sorted(self.masked_fields)),
+                "" if self.area_4490 is None else ",".join(map(repr, self.area_4490)),
+            )
+        )
+
+    def may_read(self, access: Access) -> bool:
+        """Whether a layer of this access class is visible at all."""
+        return access in self.access
+
+
+PUBLIC = Scope(access=frozenset({Access.PUBLIC}))
+EVERYTHING = Scope(access=frozenset(Access))
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """A filter term: field = value, the value already parsed to the field's type."""
+
+    field: str
+    value: str | int | float | bool | datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bbox:
+    """An area: minx, miny, maxx, maxy in EPSG:4490 degrees; x may wrap (minx > maxx crosses the antimeridian)."""
+
+    bounds_4490: Bounds
+
+
+@dataclass(frozen=True, slots=True)
+class TileArea:
+    """An area: one tile of WebMercatorQuad, widened by `buffer` / 4096 of its width."""
+
+    z: int
+    x: int
+    y: int
+    buffer: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Keyset page: at most `limit` rows with oid greater than `after_oid`."""
+
+    limit: int = 10
+    after_oid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSpan:
+    """A closed real-world interval; None is open. An instant has start == end."""
+
+    start: datetime | None
+    end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is asked for: which rows of one layer, as of when, in which shape, for whom."""
+
+    layer: str
+    scope: Scope
+    area: Bbox | TileArea | None = None
+    valid_at: TimeSpan | None = None
+    """None: now."""
+    known_at: datetime | None = None
+    """None: what is known now."""
+    plan: str | None = None
+    """None: facts only; otherwise facts overlaid by this plan's objects."""
+    filters: tuple[Equals, ...] = ()
+    fields: tuple[str, ...] | None = None
+    """None: all the scope shows."""
+    oid: int | None = None
+    crs: int = 4490
+    page: Page | None = field(default=None)

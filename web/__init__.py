@@ -1,0 +1,1 @@
+"""Ways in by HTTP, and the map people see."""

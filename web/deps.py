@@ -1,0 +1,129 @@
+"""What a request needs, named once: the parts of the house, who calls, what they may see, and the one guard of every writing door."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from layers.access import Caller, require, scope_of
+from layers.accounts import Accounts
+from layers.catalog import Catalog, LiveCatalog
+from postgis.connect import Database
+from postgis.editing import EditorPool
+from postgis.pool import HotPool
+from tiles.vector import VectorTiles
+from twin.errors import Unauthorized, Unavailable
+from twin.settings import Settings
+from twin.view import Scope
+from web.callers import Callers
+from web.errors import BadCsrfToken, MustChangePassword
+from web.hub import Hub
+from web.links import LinkMaker, Links
+from web.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What needs the database; there once it has been reached."""
+
+    pool: HotPool
+    catalog: LiveCatalog
+    tiles: VectorTiles
+    hub: Hub
+
+
+@dataclass(slots=True)
+class House:
+    """Everything one web process is made of."""
+
+    settings: Settings
+    database: Database
+    links: LinkMaker
+    metrics: Metrics
+    editor: EditorPool
+    accounts: Accounts
+    callers: Callers
+    opened: Parts | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def parts(self) -> Parts:
+        """The parts behind the database; Unavailable until it has been reached once."""
+        if self.opened is None:
+            raise Unavailable("the server waits for its database", "服务正在等待数据库", mend="请稍后重试")
+        return self.opened
+
+
+def _house(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+HouseDep = Annotated[House, Depends(_house)]
+
+
+def _links(request: Request, house: HouseDep) -> Links:
+    return house.links.for_scope(request.scope)
+
+
+async def _caller(request: Request, house: HouseDep) -> Caller:
+    """Who calls; whoever only reads may be nobody."""
+    return await house.callers.of(request.scope)
+
+
+LinksDep = Annotated[Links, Depends(_links)]
+CallerDep = Annotated[Caller, Depends(_caller)]
+
+
+def _scope(caller: CallerDep) -> Scope:
+    return scope_of(caller)
+
+
+def _catalog(house: HouseDep) -> Catalog:
+    return house.parts.catalog.snapshot
+
+
+def _parts(house: HouseDep) -> Parts:
+    return house.parts
+
+
+ScopeDep = Annotated[Scope, Depends(_scope)]
+CatalogDep = Annotated[Catalog, Depends(_catalog)]
+PartsDep = Annotated[Parts, Depends(_parts)]
+
+
+def check_signed_in(request: Request, caller: CallerDep) -> Caller:
+    """The guard of every write: signed in, and a session repeats its CSRF token. Raises Unauthorized or BadCsrfToken."""
+    if caller.kind == "anonymous":
+        raise Unauthorized("sign in, or send an API key", "请先登录，或提供 API 密钥", place="Authorization", mend="POST /login")
+    sent = request.headers.get("x-csrf-token", "")
+    if caller.kind == "session" and not secrets.compare_digest(sent.encode(), caller.csrf.encode()):
+        raise BadCsrfToken("the header X-CSRF-Token must repeat the session's token", "请求头 X-CSRF-Token 缺失或不符", place="X-CSRF-Token")
+    return caller
+
+
+SignedInDep = Annotated[Caller, Depends(check_signed_in)]
+
+
+def may(action: str, *, writes: bool = True) -> Callable[..., Caller]:
+    """A dependency: the caller is signed in, has changed the first password and may do `action`."""
+
+    def check(caller: CallerDep) -> Caller:
+        if caller.must_change:
+            raise MustChangePassword("change the first password before anything else", "请先修改初始密码", place="password", mend="POST /password")
+        require(caller, action)
+        return caller
+
+    def check_write(caller: SignedInDep) -> Caller:
+        return check(caller)
+
+    return check_write if writes else check
+
+
+ImporterDep = Annotated[Caller, Depends(may("import"))]
+PublisherDep = Annotated[Caller, Depends(may("publish"))]
+JobEditorDep = Annotated[Caller, Depends(may("jobs"))]
+JobReaderDep = Annotated[Caller, Depends(may("jobs", writes=False))]

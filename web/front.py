@@ -1,0 +1,206 @@
+"""The first code that sees a request: budgets, request id, prefix, HEAD, headers; tiles go to their bare door, the rest to FastAPI."""
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+import structlog
+
+from twin.errors import BadParameter
+from web import budgets
+from web.errors import Answer, answer
+from web.links import LinkMaker
+from web.metrics import Metrics
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+log = structlog.get_logger("web")
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
+_BUG = 500
+#: Paths whose bodies are streamed to disk under their own budget.
+_UPLOADS: Final = frozenset({"/imports"})
+
+#: The page needs inline styles (Ant Design) and blob workers (MapLibre); nothing may run inline and nothing leaves the host.
+CSP: Final = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' blob: data:; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+)
+SECURITY_HEADERS: Final = (
+    (b"content-security-policy", CSP.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(self)"),
+)
+#: Reading is open to pages of other systems, without credentials; writing is not.
+CORS_READ: Final = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag, Content-Crs, Link, X-Request-Id, X-Tile-Truncated"),
+)
+_PREFLIGHT: Final = (
+    *CORS_READ[:1],
+    (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
+    (b"access-control-allow-headers", b"Authorization, X-API-Key, Last-Event-ID, If-None-Match"),
+    (b"access-control-max-age", b"86400"),
+    (b"content-length", b"0"),
+)
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way: what was answered so far."""
+
+    send: Send
+    request_id: str
+    method: str
+    status: int = 0
+    started: float = field(default_factory=time.perf_counter)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __call__(self, message: Message) -> None:
+        """Send on, adding the headers that every answer carries and dropping the body of a HEAD."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            extra = [*SECURITY_HEADERS, (b"x-request-id", self.request_id.encode())]
+            if self.method in ("GET", "HEAD"):
+                extra.extend(CORS_READ)
+            message = {**message, "headers": [*_without(message.get("headers", ()), extra), *extra]}
+        elif self.method == "HEAD":
+            if self.over.is_set():
+                return
+            self.over.set()
+            message = {"type": "http.response.body", "body": b""}
+        await self.send(message)
+
+    async def refuse(self, made: Answer) -> None:
+        """Answer with a finished problem."""
+        headers = [*made.headers, (b"content-length", str(len(made.body)).encode())]
+        await self({"type": "http.response.start", "status": made.status, "headers": headers})
+        await self({"type": "http.response.body", "body": made.body})
+
+
+class Front:
+    """The ASGI application granian serves."""
+
+    def __init__(self, tiles: App, rest: App, links: LinkMaker, metrics: Metrics) -> None:
+        self._tiles = tiles
+        self._rest = rest
+        self._links = links
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._rest(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request whatever happens; only a client that left gets nothing."""
+        exchange = _Exchange(send, _request_id(scope), scope["method"])
+        first = ""
+        try:
+            first = self._admit(scope, exchange)
+            await self._route(first, scope, receive, exchange)
+        except Exception as error:
+            await self._failed(exchange, error)
+        finally:
+            self._metrics.saw(first, exchange.status or 499, time.perf_counter() - exchange.started)
+
+    def _admit(self, scope: Scope, exchange: _Exchange) -> str:
+        """Check the budgets and the address, set what later code reads; returns the first path segment."""
+        raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogatepass")
+        budgets.check_address(len(raw) + len(scope.get("query_string", b"")))
+        budgets.check_headers(scope["headers"])
+        path = self._links.strip_prefix(_decoded(raw.split(b"?", 1)[0]))
+        scope.update(path=path, raw_path=path.encode(), root_path="", request_id=exchange.request_id)
+        return str(path.split("/", 2)[1])
+
+    async def _route(self, first: str, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+        """To the tiles' door, to FastAPI, or (preflight) nowhere."""
+        if exchange.method == "OPTIONS":
+            await exchange({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
+            await exchange({"type": "http.response.body", "body": b""})
+        elif first == "tiles":
+            await self._tiles(scope, receive, exchange)
+        elif exchange.method == "HEAD":
+            await self._rest({**scope, "method": "GET"}, _until(exchange.over), exchange)
+        else:
+            limited = receive if scope["path"] in _UPLOADS else _limited(receive, budgets.BODY_BYTES)
+            await self._rest(scope, limited, exchange)
+
+    async def _failed(self, exchange: _Exchange, error: Exception) -> None:
+        """Answer an error that reached the front; when the answer had begun, only the log can tell."""
+        made = answer(error, exchange.request_id)
+        if made.status == _BUG:
+            self._metrics.bugs.inc()
+        if exchange.status:
+            log.warning("answer broken off", request_id=exchange.request_id, error=type(error).__name__)
+            raise error
+        await exchange.refuse(made)
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's X-Request-Id when it is harmless, else a new one."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.match(value.decode("latin-1")):
+            return str(value.decode("latin-1"))
+    return secrets.token_hex(8)
+
+
+def _decoded(raw: bytes) -> str:
+    """The path as text; BadParameter when it is not UTF-8 or holds NUL, a backslash or a dot segment."""
+    try:
+        path = unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise BadParameter("the path is not UTF-8", "路径不是 UTF-8 编码", place="path") from exc
+    if "\0" in path or "\\" in path or not path.startswith("/") or any(part in (".", "..") for part in path.split("/")):
+        raise BadParameter("the path holds NUL, a backslash or a dot segment", "路径含有 NUL、反斜杠或 “..”", place="path")
+    return path
+
+
+def _without(headers: Any, replaced: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """`headers` minus those named in `replaced`, so that none is sent twice."""
+    names = {name for name, _ in replaced}
+    return [pair for pair in headers if pair[0] not in names]
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """`receive` that refuses a body over `limit` bytes, counted as it comes."""
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise budgets.body_too_large("body_bytes", limit)
+        return message
+
+    return counted
+
+
+def _until(over: asyncio.Event) -> Receive:
+    """`receive` of a HEAD: no body, and its reader leaves once the headers are out."""
+    pending: list[Message] = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Message:
+        if pending:
+            return pending.pop()
+        await over.wait()
+        return {"type": "http.disconnect"}
+
+    return receive

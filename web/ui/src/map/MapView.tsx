@@ -1,0 +1,122 @@
+/** The map itself: the style follows the state, the camera and the clicks flow back into it. */
+import 'maplibre-gl/dist/maplibre-gl.css';
+import { Map, type MapRef, type ViewStateChangeEvent } from '@vis.gl/react-maplibre';
+import * as maplibregl from 'maplibre-gl';
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { ROOT } from '../api/client';
+import { wordsOf } from '../i18n';
+import { setCandidates } from '../state/actions';
+import { epochOf } from '../state/catalogue';
+import { page, type Picked } from '../state/page';
+import { useStore } from '../state/store';
+import { addControls } from './controls';
+import { setMap } from './handle';
+import { Hover } from './Hover';
+import { identify } from './identify';
+import { composeStyle } from './style';
+import { sourceOf } from './symbol';
+import { useOverlay } from './useOverlay';
+
+maplibregl.setWorkerUrl(new URL(workerUrl, import.meta.url).href);
+
+const TILES = /\/tiles\/([^/,]+)\/\d+\//;
+
+/** The change number rides on every tile address, so a tile kept by the browser is never an old one. */
+function withEpoch(url: string): { url: string } {
+  const layer = url.startsWith(ROOT) ? TILES.exec(url)?.[1] : undefined;
+  return { url: layer === undefined ? url : `${url}${url.includes('?') ? '&' : '?'}v=${epochOf(decodeURIComponent(layer))}` };
+}
+
+function useScene() {
+  const items = useStore(page, (state) => state.items);
+  const products = useStore(page, (state) => state.products);
+  const layers = useStore(page, (state) => state.layers);
+  const base = useStore(page, (state) => state.base);
+  const mode = useStore(page, (state) => state.mode);
+  const dark = useStore(page, (state) => state.dark);
+  return useMemo(
+    () => composeStyle({ items, products: products ?? [], layers, base, mode, dark }),
+    [items, products, layers, base, mode, dark],
+  );
+}
+
+function markPicked(map: maplibregl.Map, picked: Picked | null, before: Picked | null): void {
+  const mark = ({ layer, oid }: Picked, on: boolean) => {
+    if (map.getSource(sourceOf(layer)) === undefined) return;
+    map.setFeatureState({ source: sourceOf(layer), sourceLayer: layer, id: oid }, { picked: on });
+  };
+  if (before !== null) mark(before, false);
+  if (picked !== null) mark(picked, true);
+}
+
+/** The highlight survives a change of style and a 2D/3D switch, because it is set again on every style. */
+function useHighlight(map: maplibregl.Map | null) {
+  const picked = useStore(page, (state) => state.picked);
+  useEffect(() => {
+    if (map === null) return;
+    const apply = () => markPicked(map, picked, null);
+    apply();
+    map.on('styledata', apply);
+    return () => {
+      map.off('styledata', apply);
+      markPicked(map, null, picked);
+    };
+  }, [map, picked]);
+}
+
+function click(event: maplibregl.MapMouseEvent): void {
+  const touch = matchMedia('(pointer: coarse)').matches;
+  setCandidates(identify(event.target, event.point.x, event.point.y, touch ? 14 : 4));
+}
+
+function rememberCamera({ viewState }: ViewStateChangeEvent): void {
+  const { longitude, latitude, zoom, bearing, pitch } = viewState;
+  page.set({ camera: { lng: longitude, lat: latitude, zoom, bearing, pitch } });
+}
+
+export function MapView() {
+  const ref = useRef<MapRef>(null);
+  const [map, setLive] = useState<maplibregl.Map | null>(null);
+  const [start] = useState(() => page.get().camera);
+  const lang = useStore(page, (state) => state.lang);
+  const style = useScene();
+  const words = wordsOf(lang);
+
+  const ready = useCallback(() => {
+    const live = ref.current?.getMap() ?? null;
+    setMap(live);
+    setLive(live);
+  }, []);
+  useEffect(() => () => setMap(null), []);
+  useEffect(() => (map === null ? undefined : addControls(map, words)), [map, words]);
+  useEffect(() => {
+    map?.getCanvas().setAttribute('aria-label', words.map);
+  }, [map, words]);
+  useHighlight(map);
+  useOverlay(map);
+
+  return (
+    <>
+      <Map
+        ref={ref}
+        mapLib={maplibregl}
+        initialViewState={{ longitude: start.lng, latitude: start.lat, zoom: start.zoom, bearing: start.bearing, pitch: start.pitch }}
+        mapStyle={style}
+        styleDiffing
+        transformRequest={withEpoch}
+        attributionControl={false}
+        maxPitch={80}
+        minZoom={3}
+        fadeDuration={matchMedia('(prefers-reduced-motion: reduce)').matches ? 0 : 200}
+        cursor="default"
+        onLoad={ready}
+        onClick={click}
+        onMoveEnd={rememberCamera}
+        onDataLoading={() => page.set({ busy: true })}
+        onIdle={() => page.set({ busy: false })}
+      />
+      {map !== null && <Hover map={map} />}
+    </>
+  );
+}

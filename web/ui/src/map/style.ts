@@ -1,0 +1,83 @@
+/** The whole map as one value: MapLibre compares it with the last one and changes only what differs. */
+import type { LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl';
+import { ROOT } from '../api/client';
+import type { Layer, Product, ProductLayer } from '../api/types';
+import type { MapItem, Mode } from '../state/page';
+import { ground } from './base';
+import { fieldOf, plainSymbol } from './plain';
+import { draw, sourceOf, type Drawn } from './symbol';
+
+export interface Scene {
+  items: MapItem[];
+  products: Product[];
+  layers: Record<string, Layer>;
+  base: unknown;
+  mode: Mode;
+  dark: boolean;
+}
+
+/** What an item draws: the layers of its product, or the bare layer with a plain symbol. */
+export function parts(item: MapItem, products: Product[], layers: Record<string, Layer>): ProductLayer[] {
+  if (item.kind === 'product') return products.find((product) => product.code === item.id)?.layers ?? [];
+  const layer = layers[item.id];
+  return layer === undefined ? [] : [{ layer: layer.id, symbol: plainSymbol(layer), min_zoom: null, max_zoom: null, visible: true }];
+}
+
+function tileSource(layer: Layer): SourceSpecification {
+  return {
+    type: 'vector',
+    tiles: [`${ROOT}tiles/${encodeURIComponent(layer.id)}/{z}/{x}/{y}.mvt`],
+    minzoom: layer.min_zoom,
+    maxzoom: layer.max_zoom,
+    ...(layer.bounds_4490 === null ? {} : { bounds: layer.bounds_4490 }),
+  };
+}
+
+function drawItem(item: MapItem, scene: Scene): Drawn[] {
+  return parts(item, scene.products, scene.layers)
+    .filter((part) => !item.off.includes(part.layer) && scene.layers[part.layer] !== undefined)
+    .map((part, index) => {
+      const layer = scene.layers[part.layer] as Layer;
+      return draw({
+        prefix: `${item.kind}/${item.id}/${index}/${layer.id}`,
+        layerId: layer.id,
+        symbol: part.symbol,
+        opacity: item.opacity,
+        mode: scene.mode,
+        dark: scene.dark,
+        geometryType: layer.geometry_type,
+        minZoom: part.min_zoom,
+        maxZoom: part.max_zoom,
+        floorsField: fieldOf(layer, 'floors'),
+        phased: part.symbol.kind === 'extrusion',
+      });
+    });
+}
+
+/** Layer ids drawn by the items that are switched on, without repeats. */
+export function shownLayers(scene: Pick<Scene, 'items' | 'products' | 'layers'>): string[] {
+  const ids = scene.items
+    .filter((item) => item.visible)
+    .flatMap((item) => parts(item, scene.products, scene.layers).filter((part) => !item.off.includes(part.layer)))
+    .map((part) => part.layer);
+  return [...new Set(ids)].filter((id) => scene.layers[id] !== undefined);
+}
+
+export function composeStyle(scene: Scene): StyleSpecification {
+  const under = ground(scene.base, scene.dark);
+  const drawn = scene.items
+    .filter((item) => item.visible)
+    .toReversed()
+    .flatMap((item) => drawItem(item, scene));
+  const shapes = drawn.flatMap((part) => part.shapes) as LayerSpecification[];
+  const labels = drawn.flatMap((part) => part.labels) as LayerSpecification[];
+  const sources = shownLayers(scene).map((id) => [sourceOf(id), tileSource(scene.layers[id] as Layer)] as const);
+  const baseLabels = under.layers.filter((layer) => layer.type === 'symbol');
+  const baseShapes = under.layers.filter((layer) => layer.type !== 'symbol');
+  return {
+    version: 8,
+    sources: { ...under.sources, ...Object.fromEntries(sources) },
+    layers: [...baseShapes, ...shapes, ...baseLabels, ...labels],
+    light: { anchor: 'map', position: [1.5, 315, 40], color: '#ffffff', intensity: scene.dark ? 0.25 : 0.35 },
+  };
+}

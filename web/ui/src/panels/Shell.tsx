@@ -1,0 +1,51 @@
+/** The frame around the map: bar, drawer and inspector on a desk, one sheet on a phone. */
+import { useWords } from '../i18n';
+import { MapView } from '../map/MapView';
+import { page } from '../state/page';
+import { useStore } from '../state/store';
+import { Corners } from './Corners';
+import { Drawer } from './Drawer';
+import { DropZone } from './DropZone';
+import { ImportDialog } from './ImportDialog';
+import { Inspector } from './Inspector';
+import { JobCards } from './JobCards';
+import { SignIn } from './SignIn';
+import { Sheet } from './Sheet';
+import { TopBar } from './TopBar';
+
+const CAN_DRAW = document.createElement('canvas').getContext('webgl2') !== null;
+
+export function Shell({ phone }: { phone: boolean }) {
+  const words = useWords();
+  const busy = useStore(page, (state) => state.busy);
+  const inspecting = useStore(page, (state) => state.picked !== null || state.candidates.length > 1);
+  return (
+    <div className={phone ? 'shell phone' : 'shell'}>
+      <a className="skip" href="#map" onClick={focusMap}>
+        {words.skip}
+      </a>
+      <TopBar phone={phone} />
+      <div className={busy ? 'progress busy' : 'progress'} aria-hidden />
+      <main className="stage" aria-label={words.map}>
+        {CAN_DRAW ? <MapView /> : <p className="nomap">{words.noWebgl}</p>}
+      </main>
+      {phone ? <Sheet /> : <Drawer />}
+      {!phone && inspecting && (
+        <aside className="inspector" aria-label={words.inspector}>
+          <Inspector />
+        </aside>
+      )}
+      <Corners phone={phone} />
+      <JobCards />
+      <SignIn />
+      <ImportDialog />
+      <DropZone />
+    </div>
+  );
+}
+
+/** The hash is the page's state, so the skip link moves the focus itself. */
+function focusMap(event: React.MouseEvent): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('.maplibregl-canvas')?.focus();
+}

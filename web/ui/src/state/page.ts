@@ -1,0 +1,103 @@
+/** What the page remembers: the part the URL carries (Shared) and the part it does not. */
+import type { Item, Job, Layer, Me, Product, Problem } from '../api/types';
+import { Store } from './store';
+
+export interface Camera {
+  lng: number;
+  lat: number;
+  zoom: number;
+  bearing: number;
+  pitch: number;
+}
+
+export type Mode = '2d' | '3d';
+export type Language = 'zh' | 'en';
+
+/** One row of “On the map”: a product, or a bare layer. The first row is drawn on top. */
+export interface MapItem {
+  kind: 'product' | 'layer';
+  id: string;
+  visible: boolean;
+  opacity: number;
+  /** Layers of the product whose eye is closed. */
+  off: string[];
+}
+
+export interface Picked {
+  layer: string;
+  oid: number;
+}
+
+export interface Shared {
+  camera: Camera;
+  mode: Mode;
+  items: MapItem[];
+  picked: Picked | null;
+  lang: Language;
+  dark: boolean;
+}
+
+/** A thing under the last click. */
+export interface Candidate extends Picked {
+  title: string;
+}
+
+export interface TrackedJob {
+  id: string;
+  title: string;
+  startedAt: number;
+  /** Share of the file already sent, while the server has not yet answered with a job. */
+  uploaded: number;
+  job: Job | null;
+  problem: Problem | null;
+}
+
+export type Panel = 'products' | 'map' | 'detail';
+export type SheetHeight = 'low' | 'half' | 'full';
+
+export interface Page extends Shared {
+  products: Product[] | null;
+  layers: Record<string, Layer>;
+  catalogueProblem: Problem | null;
+  /** Change number of a layer by id, newer than the catalogue's when an event said so. */
+  epochs: Record<string, number>;
+  base: unknown;
+  me: Me;
+  candidates: Candidate[];
+  item: Item | null;
+  itemProblem: Problem | null;
+  busy: boolean;
+  panel: Panel;
+  drawerOpen: boolean;
+  sheet: SheetHeight;
+  signingIn: boolean;
+  file: File | null;
+  jobs: TrackedJob[];
+}
+
+export const NOBODY: Me = { name: null, role: null, must_change: false, csrf: null, may: [] };
+
+/** Guangdong as a whole. */
+export const HOME: Camera = { lng: 113.4, lat: 22.9, zoom: 6.6, bearing: 0, pitch: 0 };
+
+export const START: Shared = { camera: HOME, mode: '2d', items: [], picked: null, lang: 'zh', dark: false };
+
+export const page = new Store<Page>({
+  ...START,
+  products: null,
+  layers: {},
+  catalogueProblem: null,
+  epochs: {},
+  base: null,
+  me: NOBODY,
+  candidates: [],
+  item: null,
+  itemProblem: null,
+  busy: false,
+  panel: 'products',
+  drawerOpen: true,
+  sheet: 'low',
+  signingIn: false,
+  file: null,
+  jobs: [],
+});
