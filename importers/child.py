@@ -1,4 +1,5 @@
-"""The reading process: `python -m importers.child`. A request comes by stdin, Arrow goes out by fd 1, JSON lines by fd 3.
+"""The reading process: `python -m importers.child`. A request comes by stdin, Arrow goes out by fd 1, JSON lines by the
+file descriptor named as argument.
 
 Everything that parses untrusted bytes runs here and nowhere else. The sandbox is entered before any reader or library is imported.
 """
@@ -7,9 +8,7 @@ import os
 import sys
 
 from importers import load
-from importers.sandbox import Limits, enter
-
-MESSAGES_FD = 3
+from importers.sandbox import LIMITS, enter
 
 
 def main() -> int:
@@ -17,9 +16,9 @@ def main() -> int:
     request_text = sys.stdin.read()
     arrow_fd = os.dup(1)
     os.dup2(2, 1)  # nothing a library prints may land in the Arrow stream
-    enter(Limits())
+    enter(LIMITS)
     serve = load("importers.reading:serve")
-    with os.fdopen(arrow_fd, "wb") as arrow, os.fdopen(MESSAGES_FD, "w", encoding="utf-8") as messages:
+    with os.fdopen(arrow_fd, "wb") as arrow, os.fdopen(int(sys.argv[1]), "w", encoding="utf-8") as messages:
         return int(serve(request_text, arrow, messages))
 
 

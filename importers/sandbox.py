@@ -21,6 +21,9 @@ class Limits:
     """Wall clock; kept by the parent."""
 
 
+LIMITS = Limits()
+
+
 def enter(limits: Limits) -> None:
     """Apply the limits to this process; call before any library starts a thread."""
     libc = ctypes.CDLL(None, use_errno=True)

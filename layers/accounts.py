@@ -64,7 +64,9 @@ def add_key(connection: Connection, name: str) -> str:
     try:
         added = rows.add_key(connection, name, digest(key))
     except psycopg.errors.CheckViolation as exc:
-        raise BadParameter(f"{name!r} is not 1–60 letters without spaces or '/'", f"名称 {name!r} 须为 1–60 个不含空格和“/”的字符", place="name") from exc
+        raise BadParameter(
+            f"{name!r} is not 1–60 letters without spaces or '/'", f"名称 {name!r} 须为 1–60 个不含空格和“/”的字符", place="name"
+        ) from exc
     if not added:
         raise Conflict(f"there is a key called {name!r}", f"密钥名称 {name!r} 已被使用", place="name", mend="choose another name")
     return key
@@ -106,15 +108,15 @@ class Accounts:
     async def caller_of_token(self, token: str) -> Caller | None:
         """Who a session token stands for, or None."""
         found = await self._pool.run(rows.find_session, digest(token))
-        return found and Caller(found.name, "session", found.role, found.must_change, found.csrf)
+        return Caller(found.name, "session", found.role, found.must_change, found.csrf) if found else None
 
     async def caller_of_key(self, key: str) -> Caller | None:
         """Which program an API key stands for, or None."""
         found = await self._pool.run(rows.find_key, digest(key))
-        return found and Caller(found.name, "key", found.role)
+        return Caller(found.name, "key", found.role) if found else None
 
     async def change_password(self, caller: Caller, old: str, new: str, token: str) -> None:
-        """Change the caller's own password and end their other sessions; Unauthorized when `old` is wrong, BadParameter when `new` is weak."""
+        """Change the caller's own password, ending their other sessions; Unauthorized for a wrong `old`, BadParameter for a weak `new`."""
         name = caller.name or ""
         check_password(name, old, new)
         if not await self._matches(await self._pool.run(rows.find_account, name), old):
@@ -182,5 +184,8 @@ def _storable(name: str) -> str:
 def _locked(wait_s: int) -> TooManyAttempts:
     minutes = -(-wait_s // 60)
     return TooManyAttempts(
-        f"too many failed logins; try again in {minutes} min", f"登录失败次数过多，请 {minutes} 分钟后再试", place="password", retry_after_s=wait_s
+        f"too many failed logins; try again in {minutes} min",
+        f"登录失败次数过多，请 {minutes} 分钟后再试",
+        place="password",
+        retry_after_s=wait_s,
     )

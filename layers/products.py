@@ -126,7 +126,10 @@ def _unknown_names(product: Product, known: Mapping[str, tuple[Field, ...]]) -> 
         for attribute in ("class_field", "label_field", "height_field"):
             wanted = getattr(entry.symbol, attribute)
             if wanted and wanted not in names:
-                yield f"{key}.symbol.{attribute}", f"layer {entry.layer!r} has no field {wanted!r}; it has {', '.join(sorted(names)) or 'none'}"
+                yield (
+                    f"{key}.symbol.{attribute}",
+                    f"layer {entry.layer!r} has no field {wanted!r}; it has {', '.join(sorted(names)) or 'none'}",
+                )
 
 
 def _bad(source: str, key: str, fault: str) -> BadFile:

@@ -96,7 +96,7 @@ class BlobWriter:
         digest = self._hash.hexdigest()
         target = _place(self.root, digest)
         with _DiskErrors(self.root):
-            assert self._file is not None and self._part is not None  # noqa: S101, PT018  (inside `with`)
+            assert self._file is not None and self._part is not None  # noqa: S101  (inside `with`)
             self._file.flush()
             os.fsync(self._file.fileno())
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from postgis.connect import ROLES, SUPERUSER, Database
+from postgis.home import make_home
 from twin.errors import InputError, OperationError
 
 ACCOUNT = "postgres"
@@ -99,8 +100,7 @@ class Cluster:
 
     def _make_home(self) -> None:
         """Make the directories and hand the cluster's own to its account."""
-        self.home.mkdir(parents=True, exist_ok=True, mode=0o755)
-        (self.home / "log").mkdir(exist_ok=True, mode=0o755)
+        make_home(self.home)
         for directory in (self.data, self.socket_dir, self.home / "log" / "postgresql"):
             directory.mkdir(exist_ok=True, mode=0o700)
             _give(directory)
@@ -156,11 +156,8 @@ class Cluster:
             done = self._run("pg_ctl", "-D", str(self.data), "-l", log, "-w", "-t", "60", "start")
             if done.returncode == 0:
                 return
-            if time.monotonic() > deadline:
-                raise OperationError(
-                    f"PostgreSQL did not start; see {log}: {done.stdout}", f"PostgreSQL 未能启动，详见 {log}：{done.stdout}"
-                )
-            clear_remains(self.data)
+            if not clear_remains(self.data) or time.monotonic() > deadline:
+                raise OperationError(f"PostgreSQL did not start; see {log}", f"PostgreSQL 未能启动，详见 {log}")
             time.sleep(0.2)
 
     def _create_database(self) -> None:
@@ -226,21 +223,22 @@ def tuned_settings(memory_bytes: int) -> dict[str, str]:
     }
 
 
-def clear_remains(data: Path) -> None:
-    """End the backends a killed postmaster left in `data` and drop its pid file, but never while a postmaster lives."""
+def clear_remains(data: Path) -> bool:
+    """End the backends a killed postmaster left in `data` and drop its pid file; False when there was nothing, or it lives."""
     pid_file = data / "postmaster.pid"
+    members = _processes_in(data)
     try:
         postmaster = int(pid_file.read_text().split("\n", 1)[0])
     except (OSError, ValueError):
-        return
-    members = _processes_in(data)
+        return bool(members)
     if postmaster in members:
-        return
+        return False
     for pid in members:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT)
     if not members:
         pid_file.unlink(missing_ok=True)
+    return True
 
 
 def _processes_in(directory: Path) -> set[int]:

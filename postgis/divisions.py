@@ -68,7 +68,7 @@ def replace_divisions(connection: Connection, rows: Iterable[DivisionRow], sourc
 
 
 def fill_division(connection: Connection, table: str) -> int:
-    """Give the rows of `table` (schema.name, columns geom and division) without a division theirs, by point on surface; returns how many got one."""
+    """Give rows of `table` (schema.name, columns geom and division) their division by point on surface; returns how many got one."""
     row = connection.execute(_QUERIES["fill"], {"table": table}).fetchone()
     return int(row[0]) if row else 0
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import psycopg
@@ -50,7 +51,7 @@ class EditorPool:
 
     async def run(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """`function(connection, …)` in a thread and a transaction of its own."""
-        return await asyncio.to_thread(self._call, function, *args, **kwargs)
+        return await asyncio.to_thread(partial(self._call, function, *args, **kwargs))
 
     def _call(self, function: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self.connection() as connection:

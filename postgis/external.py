@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
 
 from postgis.connect import ROLES, Database
 from postgis.queries import load_queries
@@ -72,10 +73,11 @@ def missing_right(reason: str) -> InputError:
 
 def _read_facts(connection: psycopg.Connection[Any]) -> _Facts:
     """One round of questions; nothing is changed."""
-    row: Any = connection.execute(_QUERIES["facts"], {"roles": list(ROLES)}).fetchone()
+    with connection.cursor(row_factory=dict_row) as cursor:
+        server = cursor.execute(_QUERIES["facts"], {"roles": list(ROLES)}).fetchone() or {}
     installed = dict(connection.execute(_QUERIES["installed_extensions"]).fetchall())
     available = dict(connection.execute(_QUERIES["available_extensions"], {"names": list(_EXTENSIONS)}).fetchall())
-    return _Facts(*row, installed, available)
+    return _Facts(**server, installed=installed, available=available)
 
 
 def _check(facts: _Facts) -> None:

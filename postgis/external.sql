@@ -1,13 +1,13 @@
 -- facts --
 SELECT
-    current_setting('server_version_num')::int,
-    current_setting('server_encoding'),
-    rolsuper,
-    rolsuper OR rolcreaterole,
-    has_database_privilege(current_database(), 'CREATE'),
-    current_setting('max_locks_per_transaction')::int,
-    current_setting('data_checksums')::boolean,
-    ARRAY(SELECT wanted FROM unnest(%(roles)s::text[]) AS wanted WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = wanted))
+    current_setting('server_version_num')::int AS version,
+    current_setting('server_encoding') AS encoding,
+    rolsuper AS superuser,
+    rolsuper OR rolcreaterole AS may_create_roles,
+    has_database_privilege(current_database(), 'CREATE') AS may_create_schemas,
+    current_setting('max_locks_per_transaction')::int AS locks,
+    current_setting('data_checksums')::boolean AS checksums,
+    ARRAY(SELECT wanted FROM unnest(%(roles)s::text[]) AS wanted WHERE NOT EXISTS (SELECT FROM pg_roles AS r WHERE r.rolname = wanted)) AS missing_roles
 FROM pg_roles
 WHERE rolname = current_user
 

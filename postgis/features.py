@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 from sqlalchemy.types import TypeEngine
 
 from postgis.statement import Binds, Statement, Template, compile_asyncpg, compile_template
@@ -136,7 +136,7 @@ def newest_only(select: Select[Any], view: View, table: Columns) -> Select[Any]:
     """Over an interval, one row per object: its newest version."""
     if not _many_versions(view):
         return select
-    return select.distinct(table.c.oid).order_by(table.c.oid, sa.func.lower(table.c.valid).desc())
+    return select.ext(distinct_on(table.c.oid)).order_by(table.c.oid, sa.func.lower(table.c.valid).desc())
 
 
 def published(view: View, layer: Layer, table: Columns, names: tuple[str, ...] | None) -> Iterator[tuple[Field, ColumnElement[Any]]]:

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from twin.errors import Conflict
+from twin.errors import Conflict, InputError
 
 
 class HomeHeld(Conflict):
@@ -15,6 +15,15 @@ class HomeHeld(Conflict):
     code = "home-held"
     title_zh = "数据目录已被占用"
     title_en = "Home is held"
+
+
+def make_home(home: Path) -> None:
+    """Make the directory and its logs; InputError when it cannot be written to."""
+    try:
+        (home / "log").mkdir(parents=True, exist_ok=True, mode=0o755)
+        (home / "log").touch()
+    except OSError as exc:
+        raise InputError(f"cannot write to {home}: {exc.strerror}", f"无法写入 {home}：{exc.strerror}", place="TWIN_HOME") from exc
 
 
 @dataclass

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 from uuid import UUID
 
@@ -31,7 +30,6 @@ _REPORTS_PER_S = 4
 #: kind → "module:function"; the function is loaded when its first job runs.
 JOBS: dict[str, str] = {
     "import": "importers.job:run_import",
-    "index-search": "postgis.search:run_index_search",
 }
 
 
@@ -61,12 +59,12 @@ class JobRequest:
     """What to do and for whom; no secrets in `args`, they are shown. Jobs with the same `lock` run one after another."""
 
     kind: str
-    args: Mapping[str, Any] = MappingProxyType({})
+    args: Mapping[str, Any] = field(default_factory=dict)
     created_by: str = ""
     lock: str | None = None
 
 
-class JobCancelled(TwinError):
+class JobCancelled(TwinError):  # noqa: N818  (an outcome, not a fault)
     """Somebody cancelled the job that is running."""
 
     code = "cancelled"

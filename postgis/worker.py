@@ -6,8 +6,10 @@ import inspect
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import procrastinate
@@ -17,10 +19,9 @@ from procrastinate.exceptions import ConnectorException
 from postgis import clock, jobs, outbox
 from postgis.connect import IMPORTER, Database, connect
 from postgis.jobs import JobResult, RunningJob
+from twin.errors import TwinError
 
 _LOG = logging.getLogger("twin.worker")
-_HEARTBEAT_S = 5.0
-_SWEEP_S = 5.0
 _CLOCK_AT_MOST_S = 60.0
 _CLOCK_AT_LEAST_S = 1.0
 _RETRY_S = 1.0
@@ -28,12 +29,21 @@ _CANCEL_GRACE_S = 30.0
 _AWAY = (psycopg.OperationalError, ConnectorException, OSError)
 
 
-async def run_worker(database: Database, home: Path, stop: asyncio.Event | None = None, concurrency: int = 2) -> None:
-    """Work until `stop` is set, or until SIGTERM or SIGINT when it is None; jobs under way get 30 s to end."""
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a worker shows that it lives, and when it counts as dead, in seconds."""
+
+    heartbeat_s: float = 5.0
+    stale_s: float = 20.0
+    sweep_s: float = 5.0
+
+
+async def run_worker(database: Database, home: Path, stop: asyncio.Event | None = None, concurrency: int = 2, pace: Pace = Pace()) -> None:
+    """Work until `stop` is set, or until SIGTERM or SIGINT when it is None; jobs under way get 30 s to stop."""
     stop = stop or _stop_on_signals()
     loops = (
-        _forever("queue", lambda: _work(database, home, concurrency)),
-        _forever("sweep", lambda: _sweep(database)),
+        _forever("queue", lambda: _work(database, home, concurrency, pace)),
+        _forever("sweep", lambda: _sweep(database, pace)),
         _forever("clock", lambda: _tick(database)),
     )
     tasks = [asyncio.create_task(loop) for loop in loops]
@@ -54,7 +64,7 @@ def make_app(database: Database, home: Path) -> procrastinate.App:
     )
     app = procrastinate.App(connector=connector)
 
-    async def run(id: str) -> None:  # noqa: A002  (the argument's name in the queue)
+    async def run(id: str) -> None:
         await run_job(database, home, UUID(id))
 
     app.task(name="run", queue="twin")(run)
@@ -78,20 +88,17 @@ async def run_job(database: Database, home: Path, job_id: UUID) -> None:
     except _AWAY:
         raise  # the job stays open, the sweeper starts it again
     except Exception as error:
-        _LOG.exception("job %s (%s) failed", job_id, job.kind)
-        await asyncio.to_thread(_end, database, lambda connection: jobs.fail(connection, job_id, error))
+        _LOG.log(logging.INFO if isinstance(error, TwinError) else logging.ERROR, "job %s (%s) failed", job_id, job.kind, exc_info=error)
+        await asyncio.to_thread(_fail, database, job_id, error)
         return
-    await asyncio.to_thread(_end, database, lambda connection: jobs.finish(connection, job_id, result))
+    await asyncio.to_thread(_finish, database, job_id, result)
 
 
 async def _call(job: RunningJob) -> JobResult:
     function = jobs.job_function(job.kind)
     if inspect.iscoroutinefunction(function):
-        return await function(job)
-    result = await asyncio.to_thread(function, job)
-    if inspect.isawaitable(result):
-        return await result
-    return result
+        return cast(JobResult, await function(job))
+    return await asyncio.to_thread(cast(Callable[[RunningJob], JobResult], function), job)
 
 
 def _start(database: Database, job_id: UUID) -> tuple[str, jobs.JobResult, str] | None:
@@ -99,9 +106,14 @@ def _start(database: Database, job_id: UUID) -> tuple[str, jobs.JobResult, str] 
         return jobs.start(connection, job_id)
 
 
-def _end(database: Database, close: Callable[[jobs.Connection], None]) -> None:
+def _finish(database: Database, job_id: UUID, result: JobResult) -> None:
     with connect(database, IMPORTER) as connection:
-        close(connection)
+        jobs.finish(connection, job_id, result)
+
+
+def _fail(database: Database, job_id: UUID, error: Exception) -> None:
+    with connect(database, IMPORTER) as connection:
+        jobs.fail(connection, job_id, error)
 
 
 async def _use_queue_schema(connection: psycopg.AsyncConnection[object]) -> None:
@@ -110,31 +122,32 @@ async def _use_queue_schema(connection: psycopg.AsyncConnection[object]) -> None
     await connection.execute("SET search_path = job, twin, public")
 
 
-async def _work(database: Database, home: Path, concurrency: int) -> None:
+async def _work(database: Database, home: Path, concurrency: int, pace: Pace) -> None:
     app = make_app(database, home)
     async with app.open_async():
         await app.run_worker_async(
             queues=["twin"],
             concurrency=concurrency,
             install_signal_handlers=False,
-            update_heartbeat_interval=_HEARTBEAT_S,
-            shutdown_graceful_timeout=_CANCEL_GRACE_S,
+            update_heartbeat_interval=pace.heartbeat_s,
+            stalled_worker_timeout=pace.stale_s,
+            shutdown_graceful_timeout=0.0,
             fetch_job_polling_interval=2.0,
             abort_job_polling_interval=1.0,
         )
 
 
-async def _sweep(database: Database) -> None:
+async def _sweep(database: Database, pace: Pace) -> None:
     while True:
-        touched = await asyncio.to_thread(_sweep_once, database)
+        touched = await asyncio.to_thread(_sweep_once, database, pace.stale_s)
         for job_id in touched:
             _LOG.warning("job %s had lost its worker", job_id)
-        await asyncio.sleep(_SWEEP_S)
+        await asyncio.sleep(pace.sweep_s)
 
 
-def _sweep_once(database: Database) -> list[UUID]:
+def _sweep_once(database: Database, stale_s: float) -> list[UUID]:
     with connect(database, IMPORTER) as connection:
-        return jobs.sweep_dead(connection)
+        return jobs.sweep_dead(connection, stale_s)
 
 
 async def _tick(database: Database) -> None:

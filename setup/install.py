@@ -225,9 +225,10 @@ def _npm_ci(log: Log, node: "Node", directory: Path, title: str) -> None:
     digest = _digest([directory / "package-lock.json"])
     if _text(stamp) == digest:
         return
+    npm, environment = node.npm, node.environment
     with log.step(title, measure=received_mb) as output:
-        options = ["--no-audit", "--no-fund", "--no-update-notifier", *npm_arguments()]
-        must([*node.npm, "ci", *options], output, cwd=directory, env=node.environment)
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", *npm_arguments()]
+        must([*npm, "ci", *options], output, cwd=directory, env=environment)
     stamp.write_text(digest)
 
 

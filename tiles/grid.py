@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
+from postgis.catalog import COARSEST_LEVEL, FINEST_LEVEL
 from twin.errors import BadParameter
-from twin.webmercator import MAX_ZOOM
+from twin.webmercator import MAX_ZOOM, tile_bounds_4490
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,7}", re.ASCII)
 
@@ -23,6 +25,22 @@ def read_address(z: str, x: str, y: str) -> TileAddress:
     zoom = _read(z, "z", MAX_ZOOM)
     last = (1 << zoom) - 1
     return TileAddress(zoom, _read(x, "x", last), _read(y, "y", last))
+
+
+@lru_cache(maxsize=8192)
+def coarse_cells(address: TileAddress, buffer: int) -> tuple[int, ...]:
+    """The cells whose changes can show in a tile widened by `buffer` / 4096: at most nine, of the level nearest its size.
+
+    Numbers as the database gives them (level << 48 | row << 24 | column of CGCS2000Quad); none above level 4, where any change counts.
+    """
+    if address.z < COARSEST_LEVEL:
+        return ()
+    level = min(address.z, FINEST_LEVEL)
+    size = 360.0 / (1 << level)
+    west, south, east, north = tile_bounds_4490(address.z, address.x, address.y, buffer)
+    columns = range(int((west + 180.0) / size), int((east + 180.0) / size) + 1)
+    rows = range(int((90.0 - north) / size), int((90.0 - south) / size) + 1)
+    return tuple([level << 48 | row << 24 | column for row in rows for column in columns])
 
 
 def _read(text: str, place: str, last: int) -> int:

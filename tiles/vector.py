@@ -7,12 +7,12 @@ from hashlib import blake2b
 from typing import Protocol
 
 from isal import igzip
-from layers.catalog import Catalog
 
+from layers.catalog import Catalog
 from postgis.features import fingerprint
 from postgis.mvt import tile_statement
 from postgis.pool import HotPool
-from tiles.grid import TileAddress
+from tiles.grid import TileAddress, coarse_cells
 from twin.errors import BadParameter
 from twin.layer import Access, GeometryType, Layer
 from twin.view import PUBLIC, Equals, Scope, TileArea, TimeSpan, View
@@ -105,8 +105,13 @@ class VectorTiles:
 
     def ask(self, layers: tuple[Layer, ...], address: TileAddress, scope: Scope, options: TileOptions = NOTHING_SPECIAL) -> TileAsk:
         """What `encode` will make, with its ETag (without quotes and encoding suffix); touches no database."""
-        scope = _widest(layers, scope)
-        return TileAsk(layers, address, scope, options, _etag(layers, address, scope, options))
+        scope, snapshot = _widest(layers, scope), self.catalog.snapshot
+        cells = coarse_cells(address, _POINT_BUFFER)
+        parts = [_RECIPE, f"{address.z}/{address.x}/{address.y}", scope.key]
+        parts.extend([f"{fingerprint(layer)}.{snapshot.epoch_of(layer.id, cells)}" for layer in layers])
+        if options is not NOTHING_SPECIAL:
+            parts.append(repr(options))
+        return TileAsk(layers, address, scope, options, blake2b("\n".join(parts).encode(), digest_size=12).hexdigest())
 
     async def encode(self, ask: TileAsk, gzip: bool = False) -> Tile:
         """Make the tile, once for all who ask for it now; Unavailable when the database is away or the tile takes over 6 s."""
@@ -161,11 +166,3 @@ def _widest(layers: tuple[Layer, ...], scope: Scope) -> Scope:
     """PUBLIC when the caller sees of these layers just what everybody does, so that all share the same bytes."""
     bound = scope.divisions or scope.masked_fields or scope.area_4490
     return scope if bound or any(layer.access is not Access.PUBLIC for layer in layers) else PUBLIC
-
-
-def _etag(layers: tuple[Layer, ...], address: TileAddress, scope: Scope, options: TileOptions) -> str:
-    parts = [_RECIPE, f"{address.z}/{address.x}/{address.y}", scope.key]
-    parts.extend([f"{fingerprint(layer)}.{layer.epoch}" for layer in layers])
-    if options is not NOTHING_SPECIAL:
-        parts.append(repr(options))
-    return blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()

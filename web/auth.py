@@ -62,7 +62,9 @@ async def login(request: Request, house: HouseDep, links: LinksDep) -> Response:
     house.callers.forget()
     response = Json(describe(session.caller), headers=_NO_STORE)
     lifetime_s = int((session.expires - datetime.now(UTC)).total_seconds())
-    response.set_cookie(COOKIE, session.token, max_age=lifetime_s, path=links.prefix or "/", secure=links.secure, httponly=True, samesite="lax")
+    response.set_cookie(
+        COOKIE, session.token, max_age=lifetime_s, path=links.prefix or "/", secure=links.secure, httponly=True, samesite="lax"
+    )
     return response
 
 

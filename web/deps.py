@@ -11,10 +11,9 @@ from fastapi import Depends, Request
 from layers.access import Caller, require, scope_of
 from layers.accounts import Accounts
 from layers.catalog import Catalog, LiveCatalog
-from postgis.connect import Database
+from postgis.blobs import BlobStore
 from postgis.editing import EditorPool
 from postgis.pool import HotPool
-from tiles.vector import VectorTiles
 from twin.errors import Unauthorized, Unavailable
 from twin.settings import Settings
 from twin.view import Scope
@@ -25,36 +24,28 @@ from web.links import LinkMaker, Links
 from web.metrics import Metrics
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What needs the database; there once it has been reached."""
-
-    pool: HotPool
-    catalog: LiveCatalog
-    tiles: VectorTiles
-    hub: Hub
-
-
 @dataclass(slots=True)
 class House:
-    """Everything one web process is made of."""
+    """Everything one web process is made of; it stands before its database does."""
 
     settings: Settings
-    database: Database
     links: LinkMaker
     metrics: Metrics
     editor: EditorPool
     accounts: Accounts
     callers: Callers
-    opened: Parts | None = None
+    pool: HotPool
+    catalog: LiveCatalog
+    hub: Hub
+    blobs: BlobStore
     started: float = field(default_factory=time.monotonic)
 
     @property
-    def parts(self) -> Parts:
-        """The parts behind the database; Unavailable until it has been reached once."""
-        if self.opened is None:
+    def snapshot(self) -> Catalog:
+        """The catalogue as it is now; Unavailable until it was read once."""
+        if not self.catalog.ready:
             raise Unavailable("the server waits for its database", "服务正在等待数据库", mend="请稍后重试")
-        return self.opened
+        return self.catalog.snapshot
 
 
 def _house(request: Request) -> House:
@@ -83,16 +74,11 @@ def _scope(caller: CallerDep) -> Scope:
 
 
 def _catalog(house: HouseDep) -> Catalog:
-    return house.parts.catalog.snapshot
-
-
-def _parts(house: HouseDep) -> Parts:
-    return house.parts
+    return house.snapshot
 
 
 ScopeDep = Annotated[Scope, Depends(_scope)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
-PartsDep = Annotated[Parts, Depends(_parts)]
 
 
 def check_signed_in(request: Request, caller: CallerDep) -> Caller:
@@ -101,7 +87,9 @@ def check_signed_in(request: Request, caller: CallerDep) -> Caller:
         raise Unauthorized("sign in, or send an API key", "请先登录，或提供 API 密钥", place="Authorization", mend="POST /login")
     sent = request.headers.get("x-csrf-token", "")
     if caller.kind == "session" and not secrets.compare_digest(sent.encode(), caller.csrf.encode()):
-        raise BadCsrfToken("the header X-CSRF-Token must repeat the session's token", "请求头 X-CSRF-Token 缺失或不符", place="X-CSRF-Token")
+        raise BadCsrfToken(
+            "the header X-CSRF-Token must repeat the session's token", "请求头 X-CSRF-Token 缺失或不符", place="X-CSRF-Token"
+        )
     return caller
 
 
@@ -113,7 +101,9 @@ def may(action: str, *, writes: bool = True) -> Callable[..., Caller]:
 
     def check(caller: CallerDep) -> Caller:
         if caller.must_change:
-            raise MustChangePassword("change the first password before anything else", "请先修改初始密码", place="password", mend="POST /password")
+            raise MustChangePassword(
+                "change the first password before anything else", "请先修改初始密码", place="password", mend="POST /password"
+            )
         require(caller, action)
         return caller
 

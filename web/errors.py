@@ -173,22 +173,30 @@ def _clean(text: str) -> str:
 
 def as_twin_error(error: BaseException) -> TwinError:
     """The error of ours that says the same: database, disk, HTTP and time-out errors have one each."""
+    if _is_disk_full(error):
+        return NoRoom("the disk that holds uploads is full", "存放上传文件的磁盘已满", place="disk")
     if isinstance(error, TwinError):
         return error
     if isinstance(error, HTTPException):
         return _from_http(error)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoRoom("the disk that holds uploads is full", "存放上传文件的磁盘已满")
-    sqlstate = getattr(error, "sqlstate", None)
-    if isinstance(sqlstate, str) and sqlstate == "57014":
+    if getattr(error, "sqlstate", None) == "57014":
         return Overloaded("the query ran past its time budget", "查询超过时限，已取消", mend="缩小范围或减少数量后重试")
-    if (isinstance(sqlstate, str) and sqlstate[:2] in ("08", "57", "53")) or _is_connection_loss(error):
+    if _is_connection_loss(error):
         return Unavailable("the database is away or busy", "数据库暂不可用", mend="请稍后重试")
     return TwinError("internal")
 
 
+def _is_disk_full(error: BaseException) -> bool:
+    """Whether the disk had no room, as the system or our own store says it."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or (isinstance(error, OperationError) and error.place == "disk")
+
+
 def _is_connection_loss(error: BaseException) -> bool:
-    """Whether a driver or socket lost the database (drivers raise these without an SQLSTATE)."""
+    """Whether the database went away: classes 08, 53, 57 of SQLSTATE, and what drivers and sockets raise without one."""
+    sqlstate = getattr(error, "sqlstate", None)
+    if isinstance(sqlstate, str):
+        return sqlstate[:2] in ("08", "53", "57")
     if isinstance(error, (ConnectionError, TimeoutError)):
         return True
     if isinstance(error, ValueError):

@@ -13,7 +13,7 @@ from layers.access import ANONYMOUS, Caller, scope_of
 from postgis.outbox import Event
 from twin.errors import BadParameter, Unauthorized
 from web import values
-from web.deps import CallerDep, House, HouseDep, PartsDep
+from web.deps import CallerDep, CatalogDep, House, HouseDep
 from web.json import dump
 from web.params import TOPICS, Query, documented
 
@@ -27,7 +27,7 @@ _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 @router.get("/events", openapi_extra=documented(TOPICS), response_class=StreamingResponse)
-async def events(request: Request, house: HouseDep, _parts: PartsDep, _caller: CallerDep) -> Response:
+async def events(request: Request, house: HouseDep, _catalog: CatalogDep, _caller: CallerDep) -> Response:
     """Events from now on, or from `Last-Event-ID` on; a slow reader is let go and comes again with the last id it saw."""
     query = Query(request.scope["query_string"], [TOPICS.name])
     topics = _topics(query.get(TOPICS))
@@ -50,7 +50,7 @@ async def _resume_point(request: Request, house: House) -> int | None:
     if text is None:
         return None
     seen = values.integer(text, "Last-Event-ID", 0, 2**53)
-    return seen if seen <= await house.parts.hub.latest() else None
+    return seen if seen <= await house.hub.latest() else None
 
 
 async def _stream(house: House, request: Request, topics: frozenset[str], after: int | None) -> AsyncIterator[bytes]:
@@ -79,7 +79,7 @@ async def _stream(house: House, request: Request, topics: frozenset[str], after:
 async def _feed(house: House, after: int | None, queue: asyncio.Queue[Event | None]) -> None:
     """Hand events over one by one; None says that the stream ends and the client should come again."""
     try:
-        async with aclosing(house.parts.hub.stream(after)) as stream:
+        async with aclosing(house.hub.stream(after)) as stream:
             async for event in stream:
                 await queue.put(event)
     finally:
@@ -105,8 +105,10 @@ def _may_know(caller: Caller, event: Event, house: House) -> bool:
     """Jobs are for people signed in, layers for those who may read them, unpublished products for those who may publish."""
     if event.topic == "job":
         return "jobs" in caller.may
+    readable = house.snapshot.layers(scope_of(caller))
     if event.layer is not None:
-        readable = house.parts.catalog.snapshot.layers(scope_of(caller))
         return any(layer.number == event.layer for layer in readable)
+    if "layer" in event.payload:
+        return any(layer.id == event.payload["layer"] for layer in readable)
     status = event.payload.get("status")
     return status is None or status in _PUBLIC_PRODUCT_STATES or "publish" in caller.may

@@ -114,3 +114,8 @@ def _tail(frame: CollectionFrame, count: int, last: RowPage) -> bytes:
     elif frame.total is not None:
         tail |= {"numberMatched": max(frame.total, count), "numberMatchedEstimated": True}
     return dump(tail)
+
+
+def with_links(made: bytes, links: Sequence[Mapping[str, Any]]) -> bytes:
+    """A single feature with its links added."""
+    return made[:-1] + b',"links":' + dump(links) + b"}"

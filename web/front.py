@@ -76,7 +76,7 @@ class _Exchange:
             extra = [*SECURITY_HEADERS, (b"x-request-id", self.request_id.encode())]
             if self.method in ("GET", "HEAD"):
                 extra.extend(CORS_READ)
-            message = {**message, "headers": [*_without(message.get("headers", ()), extra), *extra]}
+            message = {**message, "headers": [*message.get("headers", ()), *extra]}
         elif self.method == "HEAD":
             if self.over.is_set():
                 return
@@ -170,12 +170,6 @@ def _decoded(raw: bytes) -> str:
     if "\0" in path or "\\" in path or not path.startswith("/") or any(part in (".", "..") for part in path.split("/")):
         raise BadParameter("the path holds NUL, a backslash or a dot segment", "路径含有 NUL、反斜杠或 “..”", place="path")
     return path
-
-
-def _without(headers: Any, replaced: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """`headers` minus those named in `replaced`, so that none is sent twice."""
-    names = {name for name, _ in replaced}
-    return [pair for pair in headers if pair[0] not in names]
 
 
 def _limited(receive: Receive, limit: int) -> Receive:

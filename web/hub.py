@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +20,7 @@ _RETRY_S = 0.25
 ReadAfter = Callable[[int, int], Awaitable[list[Event]]]
 LastSeq = Callable[[], Awaitable[int]]
 Wakes = Callable[[], AsyncIterator[None]]
+Settled = Callable[[int], Awaitable[None]]
 
 
 @dataclass(eq=False, slots=True)
@@ -54,10 +55,11 @@ class Subscriber:
 class Hub:
     """Wakes on NOTIFY, reads what was committed since, hands it to every subscriber in order of `seq`."""
 
-    def __init__(self, read_after: ReadAfter, last_seq: LastSeq, wakes: Wakes) -> None:
-        self._read_after = read_after
-        self._last_seq = last_seq
+    def __init__(self, read_after: ReadAfter, latest: LastSeq, wakes: Wakes, settled: Settled) -> None:
+        self._read = read_after
+        self.latest = latest
         self._wakes = wakes
+        self._settled = settled
         self._subscribers: set[Subscriber] = set()
         self._seen: int | None = None
         self._closed = False
@@ -95,17 +97,24 @@ class Hub:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await waiting
 
+    async def _read_after(self, seq: int) -> list[Event]:
+        """The next events, once the catalogue knows of them too: it says who may see them."""
+        events = await self._read(seq, PAGE)
+        if events:
+            await self._settled(events[-1].seq)
+        return events
+
     async def _deliver(self) -> None:
         """Read page after page until nothing is new."""
         if self._seen is None:
-            self._seen = await self._last_seq()
-        while events := await self._read_after(self._seen, PAGE):
+            self._seen = await self.latest()
+        while events := await self._read_after(self._seen):
             self._seen = events[-1].seq
             for subscriber in tuple(self._subscribers):
                 for event in events:
                     subscriber.offer(event)
 
-    async def stream(self, last_seen: int | None) -> AsyncIterator[Event]:
+    async def stream(self, last_seen: int | None) -> AsyncGenerator[Event, None]:
         """Every event after `last_seen` (None: from now on), each once; ends when the reader is too slow or the server stops."""
         subscriber = Subscriber()
         self._subscribers.add(subscriber)
@@ -113,15 +122,15 @@ class Hub:
         try:
             while position is not None and not self._closed:
                 subscriber.forget()  # everything forgotten here is already visible to the read below
-                events = await self._read_after(position, PAGE)
+                events = await self._read_after(position)
                 for event in events:
                     yield event
                     position = event.seq
                 if not events and not subscriber.lost:
                     break
-            while not self._closed and (event := await subscriber.queue.get()) is not None:
-                if position is None or event.seq > position:
-                    yield event
+            while not self._closed and (queued := await subscriber.queue.get()) is not None:
+                if position is None or queued.seq > position:
+                    yield queued
         finally:
             self._subscribers.discard(subscriber)
 

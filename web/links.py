@@ -30,7 +30,7 @@ class Links:
         """Whether the caller sees https, so that cookies may ask for it."""
         return self.base.startswith("https:")
 
-    def to(self, *segments: str | int, **query: str | int | None) -> str:
+    def to(self, /, *segments: str | int, **query: str | int | None) -> str:
         """Absolute URL of the path made of `segments` (each quoted) and of the query values that are not None."""
         path = "".join("/" + quote(str(segment), safe=",@:") for segment in segments)
         wanted = {name: value for name, value in query.items() if value is not None}

@@ -26,7 +26,7 @@ _TYPES = {
 }
 _NOT_BUILT = """<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>粤图</title>
 <h1>页面尚未构建</h1><p>地图页面还没有构建；接口可以照常使用。在代码目录执行 <code>./run</code> 即可构建。</p>
-<h1 lang="en">The page is not built</h1><p lang="en">The interfaces work; run <code>./run</code> in the checkout to build the map page.</p>"""
+<h1 lang="en">The page is not built</h1><p lang="en">The interfaces work; <code>./run</code> builds the map page.</p>"""
 _DOCS = """<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>粤图接口 · API</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="docs/swagger-ui.css"></head>
 <body><div id="swagger-ui"></div><script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script></body></html>"""

@@ -43,6 +43,15 @@ class Query:
         text = self.texts.get(parameter.name)
         return None if text is None else parameter.read(text, parameter.name)
 
+    def need(self, parameter: Parameter[T]) -> T:
+        """The value of `parameter`; BadParameter when it was not sent."""
+        value = self.get(parameter)
+        if value is None:
+            raise BadParameter(
+                f"the query parameter {parameter.name!r} is needed", f"缺少查询参数 {parameter.name!r}", place=parameter.name
+            )
+        return value
+
 
 def decode(raw: bytes) -> dict[str, str]:
     """Names and values of a query string; BadParameter on broken escapes, bytes that are not UTF-8, NUL, over-long or repeated ones."""
@@ -52,6 +61,8 @@ def decode(raw: bytes) -> dict[str, str]:
             continue
         left, _, right = pair.partition(b"=")
         name = _text(left, "query")
+        if not name:
+            raise BadParameter("a query parameter has no name", "查询参数缺少名称", place="query")
         if name in found:
             raise BadParameter(f"query parameter {name[:60]!r} is repeated", f"查询参数 {name[:60]!r} 重复", place=name[:60])
         found[name] = _text(right, name[:60])

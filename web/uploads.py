@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -14,6 +14,9 @@ from starlette.requests import Request
 from twin.errors import BadParameter
 from web import budgets
 from web.errors import WrongMediaType
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 _MAX_NAME_CHARS = 200
 _MAX_HEADER_BYTES = 4096
@@ -155,9 +158,18 @@ def _boundary(request: Request) -> bytes:
     return bytes(boundary)
 
 
-def _callbacks(form: _Form) -> dict[str, object]:
+def _callbacks(form: _Form) -> "MultipartCallbacks":
     """The parser's callback table."""
-    return {name: getattr(form, name) for name in dir(form) if name.startswith("on_")}
+    return {
+        "on_part_begin": form.on_part_begin,
+        "on_part_data": form.on_part_data,
+        "on_part_end": form.on_part_end,
+        "on_header_field": form.on_header_field,
+        "on_header_value": form.on_header_value,
+        "on_header_end": form.on_header_end,
+        "on_headers_finished": form.on_headers_finished,
+        "on_end": form.on_end,
+    }
 
 
 async def _body(request: Request, max_bytes: int) -> AsyncIterator[bytes]:

@@ -108,7 +108,7 @@ def _bounds_of(text: str, place: str) -> tuple[datetime, datetime]:
         start = datetime.combine(day(text, place), datetime.min.time(), DAY_ZONE)
         return start.astimezone(UTC), (start + _DAY).astimezone(UTC)
     except OverflowError as exc:
-        raise refuse(place, text, "a date from 0001-01-02 to 9999-12-30", "0001-01-02 至 9999-12-30 的日期") from exc
+        raise refuse(place, text, "a date from 0001-01-02 to 9999-12-31", "0001-01-02 至 9999-12-31 的日期") from exc
 
 
 def timespan(text: str, place: str) -> TimeSpan:

@@ -52,6 +52,7 @@ DECLARE
     made integer;
 BEGIN
     PERFORM twin.check_fields(coalesce(spec -> 'fields', '[]'));
+    PERFORM pg_advisory_xact_lock(hashtext('twin.layer_id'), hashtext(spec ->> 'id'));
     UPDATE twin.layer l SET (title_zh, title_en, description_zh, geometry_type, fields, min_zoom, max_zoom, access, synthetic,
                              attribution, licence, accuracy_note_zh, updated_at) =
         (SELECT n.title_zh, n.title_en, n.description_zh, n.geometry_type, n.fields, n.min_zoom, n.max_zoom, n.access, n.synthetic,
@@ -62,11 +63,9 @@ BEGIN
         INSERT INTO twin.layer SELECT * FROM jsonb_populate_record(
             ROW(made, NULL, 'objects', '', '', '', 'Geometry', '[]', NULL, NULL, NULL, 0, 0, 16, 'public', false, '', '', '', now(), 0)::twin.layer,
             spec - ARRAY['number', 'count', 'bounds', 'time_from', 'time_to', 'extent_epoch', 'updated_at']);
-        PERFORM pg_advisory_xact_lock(hashtext('twin.layer'), made);
         EXECUTE format('CREATE SEQUENCE twin.%I MINVALUE %s START %2$s', 'oid_' || made, (made::bigint << 40) + 1);
         EXECUTE format('GRANT USAGE ON SEQUENCE twin.%I TO twin_importer', 'oid_' || made);
     END IF;
-    PERFORM twin.emit('catalogue', jsonb_build_object('layer', spec ->> 'id'));
     RETURN made;
 END $$;
 
@@ -101,7 +100,8 @@ END $$;
 
 -- Index, watch, ATTACH and publish what new_object_table() made; returns how many rows there are. Call it last in its transaction.
 CREATE OR REPLACE FUNCTION twin.attach_objects(number integer) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp SET maintenance_work_mem = '256MB' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp SET maintenance_work_mem = '256MB'
+SET client_min_messages = warning AS $$
 DECLARE
     name constant text := format('object_%s', number);
     rows bigint;
@@ -135,7 +135,7 @@ DECLARE
 BEGIN
     IF to_regclass(format('twin.%I', name)) IS NULL THEN
         PERFORM pg_advisory_xact_lock(hashtext('twin.layer'), number);
-        IF to_regclass(format('twin.%I', name)) IS NULL THEN
+        IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'twin'::regnamespace AND relname = name) THEN -- to_regclass() may remember its last answer
             PERFORM twin.plain_table('twin.object_past', name, number);
             EXECUTE format('CREATE INDEX %I ON twin.%I USING gist (geom, valid)', name || '_geom', name);
             EXECUTE format('ALTER TABLE twin.%I ADD CONSTRAINT %I EXCLUDE USING gist
@@ -155,7 +155,7 @@ DECLARE
     name constant text := format('shape_%s', number);
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('twin.layer'), number);
-    IF to_regclass(format('twin.%I', name)) IS NULL THEN
+    IF NOT EXISTS (SELECT FROM pg_class WHERE relnamespace = 'twin'::regnamespace AND relname = name) THEN
         PERFORM twin.plain_table('twin.shape', name, number);
         PERFORM twin.watch(format('twin.%I', name)::regclass, 'shape', number);
         EXECUTE format('ALTER TABLE twin.shape ATTACH PARTITION twin.%I FOR VALUES IN (%s)', name, number);
@@ -182,7 +182,7 @@ END $$;
 
 -- Forget a layer with all its rows and history; false when there is none of that id.
 CREATE OR REPLACE FUNCTION twin.drop_layer(layer_id text) RETURNS boolean
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp SET client_min_messages = warning AS $$
 DECLARE
     gone integer;
     name text;
@@ -200,10 +200,10 @@ BEGIN
     DELETE FROM twin.cell_epoch WHERE layer = gone;
     DELETE FROM twin.due WHERE layer = gone;
     DELETE FROM twin.mesh_use WHERE layer = gone;
+    DELETE FROM twin.search WHERE layer = gone;
     DELETE FROM twin.tree WHERE oid BETWEEN gone::bigint << 40 AND (gone::bigint + 1 << 40) - 1;
     DELETE FROM twin.entity WHERE oid BETWEEN gone::bigint << 40 AND (gone::bigint + 1 << 40) - 1;
     DELETE FROM twin.relation WHERE from_oid BETWEEN gone::bigint << 40 AND (gone::bigint + 1 << 40) - 1
         OR to_oid BETWEEN gone::bigint << 40 AND (gone::bigint + 1 << 40) - 1;
-    PERFORM twin.emit('catalogue', jsonb_build_object('layer', layer_id, 'dropped', true));
     RETURN true;
 END $$;

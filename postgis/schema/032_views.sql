@@ -42,10 +42,10 @@ DECLARE
     typed text;
     layer_id text;
 BEGIN
-    SELECT l.id, 'phase, plan' || coalesce(string_agg(format(', %s AS %I', twin.field_expression(field), field ->> 'name'), '' ORDER BY place), '')
-        INTO layer_id, typed
-        FROM twin.layer l LEFT JOIN jsonb_array_elements(l.fields) WITH ORDINALITY f (field, place) ON twin.field_expression(field) IS NOT NULL
-        WHERE l.number = refresh_view.number GROUP BY l.id;
+    SELECT l.id, (SELECT string_agg(format(', %s AS %I', twin.field_expression(field), field ->> 'name'), '' ORDER BY place)
+            FROM jsonb_array_elements(l.fields) WITH ORDINALITY f (field, place) WHERE twin.field_expression(field) IS NOT NULL)
+        INTO layer_id, typed FROM twin.layer l WHERE l.number = refresh_view.number;
+    typed := concat('phase, plan', typed);
     PERFORM twin.put_view(format('layer.%I', layer_id), concat(base, typed, format(' FROM twin.object_%s %s', number, wall)));
     PERFORM twin.put_view(format('history.%I', layer_id), concat(
         base, 'sys, ', typed, format(' FROM twin.object_%s %s', number, wall),

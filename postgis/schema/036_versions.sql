@@ -16,7 +16,7 @@ DECLARE
     past constant regclass := to_regclass(format('twin.object_past_%s', number));
 BEGIN
     RETURN QUERY EXECUTE format('SELECT * FROM twin.object_%s WHERE oid = $1 AND plan IS NOT DISTINCT FROM $2', number)
-        || coalesce(format(' UNION ALL SELECT * FROM %s WHERE oid = $1 AND plan IS NOT DISTINCT FROM $2 AND upper_inf(sys)', past), '')
+        || coalesce(' UNION ALL SELECT * FROM ' || past::text || ' WHERE oid = $1 AND plan IS NOT DISTINCT FROM $2 AND upper_inf(sys)', '')
         || ' ORDER BY valid' USING of_oid, of_plan;
 END $$;
 
@@ -28,7 +28,7 @@ DECLARE
     newest timestamptz;
 BEGIN
     EXECUTE format('SELECT max(greatest(lower(sys), upper(sys))) FROM (SELECT sys FROM twin.object_%s WHERE oid = $1', number)
-        || coalesce(format(' UNION ALL SELECT sys FROM %s WHERE oid = $1', past), '') || ') s' INTO newest USING of_oid;
+        || coalesce(' UNION ALL SELECT sys FROM ' || past::text || ' WHERE oid = $1', '') || ') s' INTO newest USING of_oid;
     RETURN CASE WHEN newest > now() THEN clock_timestamp() ELSE now() END;
 END $$;
 

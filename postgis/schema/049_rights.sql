@@ -11,15 +11,14 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT EXECUTE ON FUNCTION
     twin.change(text, bigint, jsonb, timestamptz), twin.correct(text, bigint, jsonb, timestamptz),
-    twin.end_object(text, bigint, timestamptz, text), twin.create_object(text, jsonb, timestamptz),
-    twin.emit(text, jsonb, integer, bigint[])
+    twin.end_object(text, bigint, timestamptz, text), twin.create_object(text, jsonb, timestamptz)
     TO twin_editor, twin_importer;
 
 GRANT EXECUTE ON FUNCTION
     twin.reserve_layer(jsonb), twin.make_layer(jsonb), twin.drop_layer(text), twin.new_object_table(integer), twin.attach_objects(integer),
     twin.ensure_past(integer), twin.ensure_shape(integer), twin.refresh_view(integer), twin.index_fields(integer),
     twin.update_extent(integer), twin.refresh_extents(), twin.layer_number(text), twin.dirty_cells(geometry[]),
-    twin.emit_change(integer, bigint[]), twin.advance_clock(), twin.trim_outbox(interval)
+    twin.emit(text, jsonb, integer, bigint[]), twin.emit_change(integer, bigint[]), twin.advance_clock(), twin.trim_outbox(interval)
     TO twin_importer;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON twin.object, twin.object_past, twin.shape, twin.entity, twin.tree, twin.relation, twin.mesh, twin.mesh_use,

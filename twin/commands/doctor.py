@@ -4,10 +4,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import typer
+
 from postgis.cluster import Cluster, find_binaries
 from postgis.external import open_external
 from postgis.home import read_holder
 from postgis.migrate import is_current
+from twin.commands.context import say, settings
 from twin.errors import InputError, TwinError
 from twin.settings import Settings
 from web.supervise import check_port_free
@@ -23,6 +26,15 @@ class Finding:
     zh: str
     en: str
     status: int = 0
+
+
+def doctor() -> None:
+    """Look for what would keep the twin from working, and say how to mend it."""
+    worst = 0
+    for finding in findings(settings()):
+        say(f"{finding.mark} {finding.zh} · {finding.en}")
+        worst = max(worst, finding.status)
+    raise typer.Exit(worst)
 
 
 def findings(settings: Settings) -> Iterator[Finding]:

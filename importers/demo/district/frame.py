@@ -16,8 +16,10 @@ from importers.demo.district.recipe import Recipe
 
 Floats = NDArray[np.float64]
 Geometries = NDArray[Any]
+Marks = tuple[float, ...]
 
 _BEND, _TWIST = 0.075, 0.030
+_SUPERBLOCK_M = 820.0
 _DIGITS = 8
 """Decimals of a degree kept: about 1 mm."""
 
@@ -36,6 +38,10 @@ class Frame:
     bend: complex
     twist: complex
     shift: complex
+    us: Marks
+    """Arterials run north at these u, the rim included."""
+    vs: Marks
+    """Arterials run east at these v, the rim included."""
 
     @property
     def macro(self) -> float:
@@ -87,7 +93,16 @@ def make_frame(recipe: Recipe) -> Frame:
     rim = _bent(_rim(p, q), bend, twist)
     low, high = complex(rim.real.min(), rim.imag.min()), complex(rim.real.max(), rim.imag.max())
     unit = 0.998 * min(width / (high - low).real, height / (high - low).imag)
-    return Frame((west + east) / 2, lat0, per_lon, per_lat, math.floor(p * unit), math.floor(q * unit), unit, bend, twist, (low + high) / 2)
+    half_u, half_v = math.floor(p * unit), math.floor(q * unit)
+    us, vs = _ruler(rng, half_u), _ruler(rng, half_v)
+    return Frame((west + east) / 2, lat0, per_lon, per_lat, half_u, half_v, unit, bend, twist, (low + high) / 2, us, vs)
+
+
+def _ruler(rng: np.random.Generator, half: float) -> Marks:
+    count = max(2, round(2 * half / _SUPERBLOCK_M))
+    marks = np.linspace(-half, half, count + 1)
+    marks[1:-1] += rng.uniform(-0.17, 0.17, count - 1) * (marks[1] - marks[0])
+    return tuple(round(float(mark), 1) for mark in marks)
 
 
 def _bent(z: NDArray[np.complex128], bend: complex, twist: complex) -> NDArray[np.complex128]:

@@ -16,9 +16,11 @@ from importers.demo.district.zones import GRAIN
 Rect = tuple[float, float, float, float]
 
 _STEP_M = 60.0
+_FOOT_M = 6.0
+"""Between the last lot and the forest."""
 _SMALLEST_LOT_M2 = 60.0
 #: Kinds of land that are no lot, as `Land.kind` gives them.
-LOT, STREET, RIVER, CREEK, LAKE, BANK, LEFTOVER = range(7)
+LOT, STREET, RIVER, CREEK, LAKE, BANK, LEFTOVER, WOOD = range(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,10 @@ def _index_of(points: Geometries, polygons: Geometries, numbers: Ints) -> Ints:
 
 def _kinds(inside: Geometries, lot: Ints, terrain: Terrain, frame: Frame, blocks: Geometries) -> Ints:
     kind = np.where(_index_of(inside, blocks, np.arange(len(blocks))) >= 0, LEFTOVER, STREET)
-    for value, area in zip((BANK, BANK), _bank(terrain, frame), strict=True):
+    for value, area in ((BANK, area) for area in _bank(terrain, frame)):
         kind[_within(inside, area)] = value
     kind[lot >= 0] = LOT
+    kind[_within(inside, terrain.woods)] = WOOD
     for value, area in ((RIVER, terrain.river), (CREEK, terrain.creeks), (LAKE, terrain.lake)):
         kind[_within(inside, area)] = value
     return kind
@@ -122,6 +125,8 @@ def _blocks(terrain: Terrain, plan: Plan) -> tuple[Geometries, NDArray[np.bool_]
         [
             terrain.quay.buffer(HALF_WIDTH_M[RoadClass.SECONDARY], quad_segs=2),
             terrain.towpath.buffer(HALF_WIDTH_M[RoadClass.LOCAL], quad_segs=2),
+            terrain.bypass.buffer(HALF_WIDTH_M[RoadClass.EXPRESS], quad_segs=2),
+            terrain.woods.buffer(_FOOT_M, quad_segs=2),
             terrain.lake,
         ]
     )
@@ -155,7 +160,7 @@ def _faces(frame: Frame, terrain: Terrain, plan: Plan, pieces: Geometries) -> Ge
     """All polygons between the lines of lots, banks, water and superblocks, dense enough to be bent."""
     rim = shapely.box(-frame.half_u, -frame.half_v, frame.half_u, frame.half_v)
     dry = shapely.difference(shapely.boundary(_boxes(plan.superblocks)), terrain.water)
-    water = [terrain.river.boundary, terrain.creeks.boundary, terrain.lake.boundary]
+    water = [area.boundary for area in (terrain.river, terrain.creeks, terrain.lake, terrain.woods)]
     wet = shapely.intersection([*water, *_inner_banks(terrain, frame)], rim)
     lines = shapely.union_all(np.concatenate((shapely.boundary(pieces), dry, wet, [rim.boundary])), grid_size=GRID_M)
     return np.asarray(shapely.get_parts(shapely.polygonize(shapely.get_parts(shapely.segmentize(lines, _STEP_M)))))

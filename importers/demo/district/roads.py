@@ -15,8 +15,8 @@ from importers.demo.district.terrain import Terrain
 
 #: Vertices on the board lie on a grid of this many metres, so that what meets meets exactly.
 GRID_M = 0.05
-QUAY_LINE, TOWPATH_LINE = -1, -2
-"""Line numbers of the roads along the river and along the creeks."""
+QUAY_LINE, TOWPATH_LINE, BYPASS_LINE = -1, -2, -3
+"""Line numbers of the roads along the river, along the creeks, and of the bypass."""
 _STEP_M = 60.0
 
 Ints = NDArray[np.int64]
@@ -48,18 +48,21 @@ def make_roads(frame: Frame, terrain: Terrain, plan: Plan) -> Roads:
 def _sources(frame: Frame, terrain: Terrain, plan: Plan) -> tuple[Geometries, Ints, Ints]:
     streets = shapely.linestrings([(street.a, street.b) for street in plan.streets])
     classes = np.array([street.road_class for street in plan.streets])
-    streets = np.where(classes < RoadClass.ARTERIAL, shapely.difference(streets, _dry(terrain.quay)), streets)
-    streets = np.where(classes < RoadClass.SECONDARY, shapely.difference(streets, _dry(terrain.towpath)), streets)
+    along = np.array([street.a[1] == street.b[1] for street in plan.streets])
+    streets = np.where(along, shapely.difference(streets, _prepared(terrain.quay)), streets)
+    for below, bank in ((RoadClass.ARTERIAL, terrain.quay), (RoadClass.SECONDARY, terrain.towpath), (RoadClass.EXPRESS, terrain.woods)):
+        streets = np.where(classes < below, shapely.difference(streets, _prepared(bank)), streets)
     rim = shapely.box(-frame.half_u, -frame.half_v, frame.half_u, frame.half_v)
-    quay = terrain.quay.boundary.difference(terrain.towpath).intersection(rim)
-    towpath = terrain.towpath.boundary.difference(terrain.quay).intersection(rim)
-    parts, index = shapely.get_parts([*streets, quay, towpath], return_index=True)
-    all_classes = np.append(classes, (RoadClass.SECONDARY, RoadClass.LOCAL))
-    all_names = np.append([street.line for street in plan.streets], (QUAY_LINE, TOWPATH_LINE))
-    return parts, all_classes[index], all_names[index]
+    quay = terrain.quay.boundary.difference(terrain.towpath).difference(terrain.woods)
+    towpath = terrain.towpath.boundary.difference(terrain.quay).difference(terrain.woods)
+    curved = shapely.intersection([quay, towpath, terrain.bypass], rim)
+    parts, index = shapely.get_parts([*streets, *curved], return_index=True)
+    all_classes = np.append(classes, (RoadClass.SECONDARY, RoadClass.LOCAL, RoadClass.EXPRESS))
+    all_lines = np.append([street.line for street in plan.streets], (QUAY_LINE, TOWPATH_LINE, BYPASS_LINE))
+    return parts, all_classes[index], all_lines[index]
 
 
-def _dry(bank: Any) -> Any:
+def _prepared(bank: Any) -> Any:
     shapely.prepare(bank)
     return bank
 
@@ -82,6 +85,6 @@ def _network(edges: Geometries, classes: Ints, names: Ints, terrain: Terrain) ->
     main = component[start] == np.bincount(component).argmax()
     used, renumbered = np.unique(np.concatenate((start[main], end[main])), return_inverse=True)
     new_start, new_end = renumbered.reshape(2, -1)
-    bridge = shapely.intersects(edges[main], _dry(terrain.water))
+    bridge = shapely.intersects(edges[main], _prepared(terrain.water))
     dense = shapely.segmentize(edges[main], _STEP_M)
     return Roads(dense, classes[main], names[main], bridge, new_start, new_end, nodes[used])

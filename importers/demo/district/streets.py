@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.demo.district.frame import Frame
+from importers.demo.district.frame import Frame, Marks
 from importers.demo.district.recipe import Recipe
 from importers.demo.district.terrain import Terrain, make_noise
-from importers.demo.district.zones import GRAIN, HILL_M, RURAL, Planner, Zone
+from importers.demo.district.zones import GRAIN, RURAL, Planner, Zone
 
 
 class RoadClass(IntEnum):
@@ -28,7 +27,7 @@ class RoadClass(IntEnum):
 #: Half of the street's land in metres, footways included.
 HALF_WIDTH_M = dict(zip(RoadClass, (0.0, 2.6, 7.0, 12.0, 19.0, 27.0), strict=True))
 
-_SUPERBLOCK_M, _NEIGHBOURHOOD_M, _FIELD_M = 820.0, 430.0, 560.0
+_NEIGHBOURHOOD_M, _FIELD_M = 430.0, 560.0
 _JOINED, _RING_MARKS = 0.13, 8
 
 
@@ -88,9 +87,6 @@ class Plan:
     streets: tuple[Street, ...]
 
 
-_NO_STREETS = (RoadClass.EDGE,) * 4
-
-
 class _Surveyor:
     """Cuts cells in two and remembers the streets it drew."""
 
@@ -132,7 +128,7 @@ class _Surveyor:
 def make_plan(recipe: Recipe, frame: Frame, terrain: Terrain) -> Plan:
     """The plan of a recipe."""
     surveyor = _Surveyor(recipe.stream("streets"))
-    superblocks = tuple(_superblocks(surveyor, frame, terrain))
+    superblocks = tuple(_superblocks(surveyor, frame))
     villages, works = (make_noise(recipe.stream(name), frame) for name in ("villages", "works"))
     planner = Planner(terrain, villages, works, recipe.stream("zones"))
     neighbourhoods = tuple(_neighbourhoods(surveyor, superblocks, planner))
@@ -153,53 +149,38 @@ def _neighbourhoods(surveyor: _Surveyor, superblocks: tuple[Cell, ...], planner:
 
 
 def _quarters(surveyor: _Surveyor, superblock: Cell, terrain: Terrain) -> Iterator[Cell]:
-    if _hilly(superblock, terrain):
-        return iter((superblock,))
     rural = float(terrain.urban(*superblock.centre)) < RURAL
     return surveyor.cut(superblock, _FIELD_M if rural else _NEIGHBOURHOOD_M, RoadClass.LOCAL if rural else RoadClass.SECONDARY)
 
 
-def _hilly(cell: Cell, terrain: Terrain) -> bool:
-    return bool(terrain.relief(*cell.centre) > HILL_M)
-
-
-def _superblocks(surveyor: _Surveyor, frame: Frame, terrain: Terrain) -> list[Cell]:
-    """The grid of arterials, some superblocks joined with their eastern neighbour, none cut by a road through the hills."""
-    us, vs = _ruler(surveyor.rng, frame.half_u), _ruler(surveyor.rng, frame.half_v)
-    grid = [[Cell(w, s, e, n, _NO_STREETS, 0) for w, e in pairwise(us)] for s, n in pairwise(vs)]
-    hills = np.pad([[_hilly(cell, terrain) for cell in row] for row in grid], 1, constant_values=True)
-    joined = _joins(surveyor.rng, hills, len(us) - 1, len(vs) - 1)
-    upright = _classes(len(us), hills[1:-1, :-1] & hills[1:-1, 1:]) * ~joined
-    level = _classes(len(vs), (hills[:-1, 1:-1] & hills[1:, 1:-1]).T).T
+def _superblocks(surveyor: _Surveyor, frame: Frame) -> list[Cell]:
+    """The grid of arterials, with some superblocks joined to their eastern neighbour."""
+    us, vs = frame.us, frame.vs
+    joined = _joins(surveyor.rng, len(us) - 1, len(vs) - 1)
+    upright = _classes(len(us), len(vs) - 1) * ~joined
+    level = _classes(len(vs), len(us) - 1).T
     _draw(surveyor, us, vs, upright, level)
-    plan = _Grid(us, vs, upright, level, joined)
-    return [plan.superblock(j, i) for j in range(len(vs) - 1) for i in range(len(us) - 1) if not joined[j, i]]
+    grid = _Grid(us, vs, upright, level, joined)
+    return [grid.superblock(j, i) for j in range(len(vs) - 1) for i in range(len(us) - 1) if not joined[j, i]]
 
 
-def _ruler(rng: np.random.Generator, half: float) -> list[float]:
-    count = max(2, round(2 * half / _SUPERBLOCK_M))
-    marks = np.linspace(-half, half, count + 1)
-    marks[1:-1] += rng.uniform(-0.17, 0.17, count - 1) * (marks[1] - marks[0])
-    return [round(float(mark), 1) for mark in marks]
-
-
-def _joins(rng: np.random.Generator, hills: NDArray[np.bool_], columns: int, rows: int) -> NDArray[np.bool_]:
-    """`[row, i]` true: the superblock east of ruler mark i is one with its western neighbour. Never across an expressway."""
+def _joins(rng: np.random.Generator, columns: int, rows: int) -> NDArray[np.bool_]:
+    """`[row, i]` true: no street at mark i in this row. Never two in a row, nor an expressway."""
     joined = rng.random((rows, columns + 1)) < _JOINED
     joined[:, [0, 1, -2, -1]] = False
     joined[:, 1:] &= ~joined[:, :-1]
-    return joined & ~(hills[1:-1, :-1] ^ hills[1:-1, 1:])
+    return joined
 
 
-def _classes(marks: int, wild: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Class of each piece `[across, mark]` of the arterials: none at the rim and in the hills, a ring of expressway where there is room."""
+def _classes(marks: int, across: int) -> NDArray[np.int64]:
+    """Class of each piece `[across, mark]` of the arterials: none at the rim, a ring of expressway where there is room."""
     classes = np.full(marks, RoadClass.ARTERIAL, dtype=np.int64)
     classes[[1, -2]] = RoadClass.EXPRESS if marks >= _RING_MARKS else RoadClass.ARTERIAL
     classes[[0, -1]] = RoadClass.EDGE
-    return classes * ~wild
+    return np.tile(classes, (across, 1))
 
 
-def _draw(surveyor: _Surveyor, us: list[float], vs: list[float], upright: NDArray[np.int64], level: NDArray[np.int64]) -> None:
+def _draw(surveyor: _Surveyor, us: Marks, vs: Marks, upright: NDArray[np.int64], level: NDArray[np.int64]) -> None:
     for i, u in enumerate(us):
         surveyor.lines += 1
         for j in np.flatnonzero(upright[:, i]):
@@ -214,8 +195,8 @@ def _draw(surveyor: _Surveyor, us: list[float], vs: list[float], upright: NDArra
 class _Grid:
     """Marks and street classes of the arterial grid."""
 
-    us: list[float]
-    vs: list[float]
+    us: Marks
+    vs: Marks
     upright: NDArray[np.int64]
     level: NDArray[np.int64]
     joined: NDArray[np.bool_]

@@ -1,15 +1,16 @@
 """Ground and water of the district: a meandering river with an island, canals, a lake, hills, and smooth noise."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import shapely
 
-from importers.demo.district.frame import Floats, Frame
+from importers.demo.district.frame import Floats, Frame, Marks
 from importers.demo.district.recipe import Recipe
 
-_RIVER_M, _CREEK_M, _CANAL_M = 270.0, 70.0, 34.0
+_RIVER_M, _CREEK_M, _CANAL_M = 330.0, 84.0, 38.0
 _QUAY_M, _TOWPATH_M = 46.0, 17.0
 _PLAIN_M, _RIVERBED_M = 6.0, -4.0
 
@@ -57,6 +58,10 @@ class Terrain:
     courses: tuple[Course, ...]
     hills: Floats
     """One hill a row: u, v, radius, height, all in metres."""
+    woods: Any
+    """The foot of the hills: forest inside, city outside."""
+    bypass: Any
+    """Middle of the expressway that sweeps through the grid."""
     noise: Noise
     centres: Floats
     """City centres: u, v, radius, weight."""
@@ -91,7 +96,9 @@ def make_terrain(recipe: Recipe, frame: Frame) -> Terrain:
     lake = _lake(rng, frame)
     quay = river.polygon().buffer(_QUAY_M * _scale(frame), quad_segs=3).simplify(1.0)
     paths = shapely.union_all([creek.polygon(), canal.polygon()]).buffer(_TOWPATH_M, quad_segs=3).simplify(1.0)
-    return Terrain(surface, creeks, lake, quay, paths, (river, creek, canal), _hills(frame), make_noise(rng, frame), _centres(frame))
+    noise, hills = make_noise(rng, frame), _hills(frame)
+    woods, courses = _woods(rng, hills), (river, creek, canal)
+    return Terrain(surface, creeks, lake, quay, paths, courses, hills, woods, _bypass(frame), noise, _centres(frame))
 
 
 def _scale(frame: Frame) -> float:
@@ -101,7 +108,7 @@ def _scale(frame: Frame) -> float:
 def _river(rng: np.random.Generator, frame: Frame) -> Course:
     u = np.linspace(-1.15, 1.15, 180)
     phase = rng.random() * 0.8
-    v = -0.10 + 0.20 * np.sin(2.9 * u + 2.2 + phase) + 0.06 * np.sin(6.3 * u + phase) + 0.10 * u
+    v = -0.12 + 0.25 * np.sin(3.1 * u + 2.2 + phase) + 0.07 * np.sin(6.3 * u + phase) + 0.12 * u
     half = _RIVER_M / 2 * (1 + 0.22 * np.sin(4.0 * u) + 1.5 * np.exp(-(((u + 0.34) / 0.11) ** 2)))
     return Course("明珠水道", np.column_stack((u * frame.half_u, v * frame.half_v)), half * _scale(frame))
 
@@ -129,21 +136,44 @@ def _canal(rng: np.random.Generator, frame: Frame) -> Course:
 def _lake(rng: np.random.Generator, frame: Frame) -> Any:
     angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     radius = 1 + 0.16 * np.sin(2 * angle + rng.random()) + 0.10 * np.sin(3 * angle) + 0.05 * np.sin(7 * angle)
-    size = 270.0 * _scale(frame)
-    centre = (-0.17 * frame.half_u, 0.42 * frame.half_v)
+    size = 205.0 * _scale(frame)
+    centre = _middle(frame.us, -0.17 * frame.half_u), _middle(frame.vs, 0.45 * frame.half_v)
     return shapely.polygons(np.column_stack((1.4 * size * radius * np.cos(angle) + centre[0], size * radius * np.sin(angle) + centre[1])))
 
 
+def _middle(marks: Marks, wanted: float) -> float:
+    """The middle between two arterials nearest to what is wanted."""
+    middles = [(a + b) / 2 for a, b in pairwise(marks)]
+    return min(middles, key=lambda middle: abs(middle - wanted))
+
+
 def _hills(frame: Frame) -> Floats:
-    hills = np.array([[-0.80, 0.78, 0.34, 186.0], [-0.55, 0.92, 0.24, 121.0], [0.86, -0.80, 0.20, 74.0], [-0.95, 0.45, 0.20, 92.0]])
+    hills = np.array([[-0.80, 0.80, 0.30, 186.0], [-0.56, 0.95, 0.20, 121.0], [0.84, -0.80, 0.17, 74.0], [-0.30, -0.93, 0.13, 58.0]])
     hills[:, 0] *= frame.half_u
     hills[:, 1] *= frame.half_v
     hills[:, 2] *= frame.half_u
     return hills
 
 
+def _woods(rng: np.random.Generator, hills: Floats) -> Any:
+    angle = np.linspace(0, 2 * np.pi, 90, endpoint=False)
+    rings = []
+    for u, v, radius, _ in hills:
+        phase = rng.uniform(0, 2 * np.pi, 3)
+        wobble = 1 + 0.13 * np.sin(2 * angle + phase[0]) + 0.09 * np.sin(5 * angle + phase[1]) + 0.04 * np.sin(11 * angle + phase[2])
+        rings.append(np.column_stack((u + 0.88 * radius * wobble * np.cos(angle), v + 0.88 * radius * wobble * np.sin(angle))))
+    return shapely.union_all(shapely.polygons(np.stack(rings)))
+
+
+def _bypass(frame: Frame) -> Any:
+    t = np.linspace(-1.1, 1.1, 120)
+    u = 0.93 * t + 0.10
+    v = 0.86 * np.tanh(1.5 * (t - 0.12)) + 0.05 * np.sin(5 * t)
+    return shapely.linestrings(np.column_stack((u * frame.half_u, v * frame.half_v)))
+
+
 def _centres(frame: Frame) -> Floats:
-    centres = np.array([[0.02, 0.10, 0.56, 1.0], [0.66, 0.42, 0.40, 0.74], [-0.52, -0.52, 0.40, 0.66], [0.42, -0.52, 0.36, 0.58]])
+    centres = np.array([[0.02, 0.10, 0.50, 1.0], [0.64, 0.44, 0.36, 0.76], [-0.52, -0.50, 0.38, 0.68], [0.40, -0.55, 0.34, 0.60]])
     centres[:, 0] *= frame.half_u
     centres[:, 1] *= frame.half_v
     centres[:, 2] *= frame.half_u

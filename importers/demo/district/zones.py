@@ -57,8 +57,6 @@ GRAIN = {
 #: Zones without streets inside.
 WILD = frozenset({Zone.PARK, Zone.FARM, Zone.PONDS, Zone.FOREST, Zone.WETLAND})
 
-HILL_M = 34.0
-"""Relief above which a place is forest."""
 RURAL = 0.20
 """`Terrain.urban` below which a place is countryside."""
 
@@ -74,35 +72,34 @@ class Planner:
 
     def zone(self, u: float, v: float) -> Zone:
         """The zone of the neighbourhood around a board point (metres)."""
-        terrain = self.terrain
-        if terrain.relief(u, v) > HILL_M:
+        terrain, here = self.terrain, shapely.points(u, v)
+        if shapely.dwithin(here, terrain.woods, 1.0):
             return Zone.FOREST
-        if shapely.dwithin(shapely.points(u, v), terrain.lake, 190):
+        if shapely.dwithin(here, terrain.lake, 190):
             return Zone.PARK
         urban = float(terrain.urban(u, v))
-        return self._built(u, v, urban) if urban > RURAL else self._rural(u, v, urban)
+        return self._built(u, v, urban) if urban > RURAL else self._rural(u, v)
 
-    def _rural(self, u: float, v: float, urban: float) -> Zone:
-        wet = shapely.dwithin(shapely.points(u, v), self.terrain.quay, 420)
-        if wet and self.rng.random() < 0.45:
+    def _rural(self, u: float, v: float) -> Zone:
+        wet = shapely.dwithin(shapely.points(u, v), self.terrain.quay, 330)
+        if wet and self.rng.random() < 0.42:
             return Zone.WETLAND
-        choices = (Zone.HAMLET, Zone.PONDS, Zone.INDUSTRY, Zone.FARM)
-        near = 0.30 if urban > 0.06 else 0.16
-        return choices[int(np.searchsorted(np.cumsum((near, 0.20, 0.06)), self.rng.random()))]
+        if self.rng.random() < 0.24:
+            return Zone.HAMLET
+        return Zone.PONDS if float(self.works(u * 0.8, v * 0.8)) < -0.35 else Zone.FARM
 
     def _built(self, u: float, v: float, urban: float) -> Zone:
-        if urban > 0.86:
-            return Zone.CBD if self.rng.random() < 0.80 else Zone.PARK
-        if urban < 0.62 and float(self.works(u, v)) > 0.55:
-            return Zone.INDUSTRY if self.rng.random() < 0.86 else Zone.VILLAGE
-        if urban < 0.72 and float(self.villages(u, v)) > 0.10:
-            return Zone.VILLAGE if self.rng.random() < 0.80 else Zone.CAMPUS
+        if urban > 0.93:
+            return Zone.CBD if self.rng.random() < 0.84 else Zone.PARK
+        if urban < 0.60 and float(self.works(u, v)) > 0.62:
+            return Zone.INDUSTRY if self.rng.random() < 0.88 else Zone.VILLAGE
+        if urban < 0.70 and float(self.villages(u, v)) > 0.35:
+            return Zone.VILLAGE if self.rng.random() < 0.74 else Zone.CAMPUS
         return self._ordinary(urban)
 
     def _ordinary(self, urban: float) -> Zone:
         zones = (Zone.BUSINESS, Zone.HIGHRISE, Zone.SLAB, Zone.OLDTOWN, Zone.CAMPUS, Zone.PARK, Zone.VILLAGE)
-        core, inner = (0.38, 0.22, 0.08, 0.18, 0.06, 0.08, 0), (0.12, 0.27, 0.22, 0.20, 0.09, 0.07, 0.03)
-        outer = (0.05, 0.16, 0.30, 0.04, 0.10, 0.07, 0.28)
-        weights = core if urban > 0.66 else inner if urban > 0.42 else outer
+        core, inner = (0.42, 0.22, 0.06, 0.15, 0.06, 0.09, 0), (0.11, 0.28, 0.22, 0.20, 0.09, 0.08, 0.02)
+        outer = (0.04, 0.18, 0.36, 0.04, 0.11, 0.07, 0.20)
+        weights = core if urban > 0.70 else inner if urban > 0.42 else outer
         return zones[int(np.searchsorted(np.cumsum(weights[:-1]), self.rng.random()))]
-

@@ -9,6 +9,7 @@ export interface Field {
   type: string;
   unit: string;
   role: string | null;
+  in_tiles_from_zoom: number | null;
 }
 
 export interface Layer {
@@ -85,7 +86,7 @@ export interface Product {
   layers: ProductLayer[];
   synthetic: boolean;
   keywords: string[];
-  endpoints?: Record<string, string>;
+  endpoints?: Record<string, string | string[] | null>;
 }
 
 export interface Division {
@@ -101,7 +102,7 @@ export interface Hit {
   title: string;
   subtitle: string;
   code: string;
-  kind: 'division' | 'product' | 'object';
+  kind: 'coordinate' | 'division' | 'product' | 'object';
   ref: string;
   layer: string | null;
   oid: number | null;
@@ -168,12 +169,22 @@ export interface Job {
   kind: string;
   status: JobStatus;
   done: number;
-  total: number;
+  total: number | null;
   step_zh: string;
   step_en: string;
   result: unknown;
-  error: Partial<Problem> | null;
+  error: JobError | null;
   created_at: string;
+}
+
+export interface JobError {
+  code: string;
+  title_zh: string;
+  title_en: string;
+  detail_zh: string;
+  detail_en: string;
+  place: string;
+  mend: string;
 }
 
 /** RFC 9457 problem, as web/errors.py writes it. */
@@ -196,4 +207,7 @@ export interface ServerEvent {
   payload: Record<string, unknown> | null;
 }
 
-export type Item = GeoJSON.Feature<GeoJSON.Geometry | null, Record<string, unknown>>;
+/** A feature as /collections answers it; `time` is when it holds in the real world. */
+export type Item = GeoJSON.Feature<GeoJSON.Geometry | null, Record<string, unknown>> & {
+  time?: { interval: [string, string] };
+};

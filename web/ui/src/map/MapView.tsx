@@ -1,6 +1,6 @@
 /** The map itself: the style follows the state, the camera and the clicks flow back into it. */
 import 'maplibre-gl/dist/maplibre-gl.css';
-import { Map, type MapRef, type ViewStateChangeEvent } from '@vis.gl/react-maplibre';
+import { Map as ReactMap, type MapRef, type ViewStateChangeEvent } from '@vis.gl/react-maplibre';
 import * as maplibregl from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?url';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
@@ -65,6 +65,21 @@ function useHighlight(map: maplibregl.Map | null) {
   }, [map, picked]);
 }
 
+/** The thin line under the bar runs while the map waits for data. */
+function useBusy(map: maplibregl.Map | null) {
+  useEffect(() => {
+    if (map === null) return;
+    const set = (busy: boolean) => () => busy !== page.get().busy && page.set({ busy });
+    const [start, end] = [set(true), set(false)];
+    map.on('dataloading', start);
+    map.on('idle', end);
+    return () => {
+      map.off('dataloading', start);
+      map.off('idle', end);
+    };
+  }, [map]);
+}
+
 function click(event: maplibregl.MapMouseEvent): void {
   const touch = matchMedia('(pointer: coarse)').matches;
   setCandidates(identify(event.target, event.point.x, event.point.y, touch ? 14 : 4));
@@ -93,12 +108,13 @@ export function MapView() {
   useEffect(() => {
     map?.getCanvas().setAttribute('aria-label', words.map);
   }, [map, words]);
+  useBusy(map);
   useHighlight(map);
   useOverlay(map);
 
   return (
     <>
-      <Map
+      <ReactMap
         ref={ref}
         mapLib={maplibregl}
         initialViewState={{ longitude: start.lng, latitude: start.lat, zoom: start.zoom, bearing: start.bearing, pitch: start.pitch }}
@@ -113,8 +129,6 @@ export function MapView() {
         onLoad={ready}
         onClick={click}
         onMoveEnd={rememberCamera}
-        onDataLoading={() => page.set({ busy: true })}
-        onIdle={() => page.set({ busy: false })}
       />
       {map !== null && <Hover map={map} />}
     </>

@@ -22,13 +22,17 @@ export function atNight(hex: string): string {
   return `hsl(${Math.round(hue * 60)}, ${Math.round(saturation * 55)}%, ${Math.round(turned * 100)}%)`;
 }
 
-function darken<T>(value: T): T {
-  if (typeof value === 'string') return (/^#[0-9a-f]{6}$/i.test(value) ? atNight(value) : value) as T;
-  if (Array.isArray(value)) return value.map(darken) as T;
+function darken(value: unknown): unknown {
+  if (typeof value === 'string') return /^#[0-9a-f]{6}$/i.test(value) ? atNight(value) : value;
+  if (Array.isArray(value)) return value.map(darken);
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, darken(inner)])) as T;
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, darken(inner)]));
   }
   return value;
+}
+
+function atNightLayer(layer: LayerSpecification): LayerSpecification {
+  return { ...layer, paint: darken(layer.paint ?? {}) } as LayerSpecification;
 }
 
 function isStyle(value: unknown): value is StyleSpecification {
@@ -37,13 +41,13 @@ function isStyle(value: unknown): value is StyleSpecification {
 
 function renamed(layer: LayerSpecification): LayerSpecification {
   const id = `base/${layer.id}`;
-  return 'source' in layer && typeof layer.source === 'string' ? ({ ...layer, id, source: `base/${layer.source}` } as LayerSpecification) : { ...layer, id };
+  return 'source' in layer && typeof layer.source === 'string' ? { ...layer, id, source: `base/${layer.source}` } : { ...layer, id };
 }
 
 export function ground(base: unknown, dark: boolean): Ground {
   const land: LayerSpecification = { id: 'base/land', type: 'background', paint: { 'background-color': dark ? NIGHT : LAND } };
   if (!isStyle(base)) return { sources: {}, layers: [land] };
   const sources = Object.fromEntries(Object.entries(base.sources).map(([key, source]) => [`base/${key}`, source]));
-  const own = base.layers.map(renamed).map((layer) => (dark && layer.paint !== undefined ? { ...layer, paint: darken(layer.paint) } : layer));
-  return { sources, layers: own.some((layer) => layer.type === 'background') ? (own as LayerSpecification[]) : [land, ...(own as LayerSpecification[])] };
+  const own = base.layers.map(renamed).map((layer) => (dark ? atNightLayer(layer) : layer));
+  return { sources, layers: own.some((layer) => layer.type === 'background') ? own : [land, ...own] };
 }

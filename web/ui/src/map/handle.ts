@@ -51,6 +51,13 @@ function seesEnough([west, south, east, north]: Bounds): boolean {
   return overlap && !tooFar;
 }
 
+/** Sources that draw the layer: its own, and the base map's when it is part of that. */
+function sourcesWith(layer: string): string[] {
+  const drawn = map?.getStyle().layers ?? [];
+  const own = drawn.flatMap((each) => ('source-layer' in each && each['source-layer'] === layer ? [each.source] : []));
+  return [...new Set([sourceOf(layer), ...own])].filter((id) => map?.getSource(id) !== undefined);
+}
+
 const stale = new Set<string>();
 let timer = 0;
 
@@ -60,7 +67,7 @@ export function onTilesChanged(layer: string): void {
   clearTimeout(timer);
   timer = window.setTimeout(() => {
     for (const id of stale) {
-      if (map?.getSource(sourceOf(id)) !== undefined) map.refreshTiles(sourceOf(id));
+      for (const source of sourcesWith(id)) map?.refreshTiles(source);
     }
     stale.clear();
   }, REFRESH_GAP_MS);

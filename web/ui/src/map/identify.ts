@@ -1,14 +1,14 @@
 /** What lies under a point of the screen, over all layers, topmost first and each thing once. */
 import type { Map as MapLibre, MapGeoJSONFeature, PointLike } from 'maplibre-gl';
-import type { Candidate } from '../state/page';
+import { textOf } from '../api/roles';
+import { page, type Candidate } from '../state/page';
 
 const REACH_PX = 4;
 const MOST = 30;
 
 function titleOf(feature: MapGeoJSONFeature): string {
-  const { name, code, title } = feature.properties as Record<string, unknown>;
-  const word = [name, title, code].find((value) => typeof value === 'string' && value !== '');
-  return typeof word === 'string' ? word : '';
+  const layer = page.get().layers[feature.sourceLayer ?? ''];
+  return textOf(feature.properties, layer, 'name') || textOf(feature.properties, layer, 'code');
 }
 
 function candidate(feature: MapGeoJSONFeature): Candidate | null {

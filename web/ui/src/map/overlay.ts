@@ -7,22 +7,15 @@ import type { Item } from '../api/types';
 const AMBER: [number, number, number] = [242, 162, 12];
 const DEEP: [number, number, number] = [20, 132, 138];
 
-function heightOf(item: Item): number {
-  for (const key of ['height', 'height_m', 'zmax']) {
-    const value = Number(item.properties[key]);
-    if (Number.isFinite(value) && value > 0) return value;
-  }
-  return 6;
-}
-
-function pickedLayer(item: Item) {
-  return new GeoJsonLayer<Record<string, unknown>>({
+function pickedLayer(item: Item, height: number) {
+  return new GeoJsonLayer({
     id: 'picked',
-    data: [item] as GeoJSON.Feature<GeoJSON.Geometry>[],
-    extruded: true,
+    data: [item] as GeoJSON.Feature[],
+    extruded: height > 0,
+    filled: height > 0 || item.geometry?.type.endsWith('Point') === true,
     wireframe: true,
-    getElevation: heightOf(item),
-    getFillColor: [...AMBER, 70],
+    getElevation: height,
+    getFillColor: [...AMBER, 60],
     getLineColor: [...AMBER, 255],
     getLineWidth: 3,
     lineWidthUnits: 'pixels',
@@ -33,9 +26,9 @@ function pickedLayer(item: Item) {
 }
 
 function deepLayer(items: Item[]) {
-  return new GeoJsonLayer<Record<string, unknown>>({
+  return new GeoJsonLayer({
     id: 'deep',
-    data: items as GeoJSON.Feature<GeoJSON.Geometry>[],
+    data: items as GeoJSON.Feature[],
     getLineColor: [...DEEP, 200],
     getLineWidth: 2.5,
     lineWidthUnits: 'pixels',
@@ -52,8 +45,9 @@ export class Overlay {
     map.addControl(this.control);
   }
 
-  show(picked: Item | null, deep: Item[]): void {
-    const layers = [deep.length > 0 ? deepLayer(deep) : null, picked?.geometry ? pickedLayer(picked) : null];
+  /** `height` is that of the picked thing in metres, 0 for what lies flat. */
+  show(picked: Item | null, height: number, deep: Item[]): void {
+    const layers = [deep.length > 0 ? deepLayer(deep) : null, picked?.geometry ? pickedLayer(picked, height) : null];
     this.control.setProps({ layers });
   }
 

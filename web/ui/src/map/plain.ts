@@ -1,4 +1,5 @@
 /** A symbol for a layer no product has styled yet: chosen by geometry and height, the colour by its id. */
+import { fieldOf } from '../api/roles';
 import type { Layer, Symbology, SymbolKind } from '../api/types';
 
 /** Nine categories that stay apart for colour-blind readers. */
@@ -8,10 +9,6 @@ function hash(text: string): number {
   let sum = 0;
   for (const char of text) sum = (sum * 31 + (char.codePointAt(0) ?? 0)) >>> 0;
   return sum;
-}
-
-export function fieldOf(layer: Layer, role: string): string | null {
-  return layer.fields.find((field) => field.role === role)?.name ?? null;
 }
 
 function kindOf(layer: Layer): SymbolKind {
@@ -31,7 +28,7 @@ export function plainSymbol(layer: Layer): Symbology {
     width_px: kind === 'line' ? 1.6 : 1,
     radius_px: 4.5,
     dash: [],
-    label_field: fieldOf(layer, 'name') === null ? '' : 'name',
+    label_field: fieldOf(layer, 'name') ?? '',
     label_min_zoom: kind === 'fill' ? 12 : 15,
     height_field: fieldOf(layer, 'height') ?? '',
     class_field: '',

@@ -1,10 +1,11 @@
 /** The whole map as one value: MapLibre compares it with the last one and changes only what differs. */
 import type { LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl';
 import { ROOT } from '../api/client';
+import { fieldOf } from '../api/roles';
 import type { Layer, Product, ProductLayer } from '../api/types';
 import type { MapItem, Mode } from '../state/page';
 import { ground } from './base';
-import { fieldOf, plainSymbol } from './plain';
+import { plainSymbol } from './plain';
 import { draw, sourceOf, type Drawn } from './symbol';
 
 export interface Scene {
@@ -33,6 +34,12 @@ function tileSource(layer: Layer): SourceSpecification {
   };
 }
 
+/** The phase counts only where the tiles carry it. */
+export function phaseField(layer: Layer | undefined): string | null {
+  const field = layer?.fields.find(({ role }) => role === 'phase');
+  return field === undefined || field.in_tiles_from_zoom === null ? null : field.name;
+}
+
 function drawItem(item: MapItem, scene: Scene): Drawn[] {
   return parts(item, scene.products, scene.layers)
     .filter((part) => !item.off.includes(part.layer) && scene.layers[part.layer] !== undefined)
@@ -49,7 +56,8 @@ function drawItem(item: MapItem, scene: Scene): Drawn[] {
         minZoom: part.min_zoom,
         maxZoom: part.max_zoom,
         floorsField: fieldOf(layer, 'floors'),
-        phased: part.symbol.kind === 'extrusion',
+        baseField: fieldOf(layer, 'base_height'),
+        phaseField: phaseField(layer),
       });
     });
 }

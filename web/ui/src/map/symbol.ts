@@ -18,6 +18,7 @@ export const PICKED = '#F2A20C';
 const DEMOLISHED = '#7A7F87';
 const DEFAULT_HEIGHT_M = 6;
 const STOREY_M = 3;
+const FONTS = ['Noto Sans SC', 'Microsoft YaHei', 'sans-serif'];
 
 type DrawnLayer =
   | FillLayerSpecification
@@ -41,8 +42,9 @@ export interface Drawing {
   minZoom: number | null;
   maxZoom: number | null;
   floorsField: string | null;
-  /** The layer has planned or demolished objects to tell apart. */
-  phased: boolean;
+  baseField: string | null;
+  /** Tells planned and demolished objects apart; null where the layer does not. */
+  phaseField: string | null;
 }
 
 export interface Drawn {
@@ -55,9 +57,16 @@ export const sourceOf = (layerId: string): string => `layer:${layerId}`;
 const picked = (yes: unknown, no: unknown): ExpressionSpecification =>
   ['case', ['boolean', ['feature-state', 'picked'], false], yes, no] as ExpressionSpecification;
 
-const isPhase = (phase: string): ExpressionSpecification => ['==', ['get', 'phase'], phase];
+const isPhase = (field: string, phase: string): ExpressionSpecification => ['==', ['get', field], phase];
 
-const isFact: FilterSpecification = ['!', ['in', ['coalesce', ['get', 'phase'], 'built'], ['literal', ['planned', 'demolished']]]];
+const isFact = (field: string): FilterSpecification => ['!', ['in', ['coalesce', ['get', field], 'built'], ['literal', ['planned', 'demolished']]]];
+
+/** The entry without value or bounds stands for whatever no other entry names. */
+function otherColor({ legend }: Symbology): string | null {
+  return legend.find(({ value, min, max }) => (value ?? min ?? max ?? null) === null)?.color ?? null;
+}
+
+export const noData = (symbol: Symbology): string => otherColor(symbol) ?? NO_DATA;
 
 function categoryColor(symbol: Symbology): Color {
   const pairs = new Map<string, string>();
@@ -66,7 +75,7 @@ function categoryColor(symbol: Symbology): Color {
   }
   if (pairs.size === 0) return symbol.color;
   const text = ['to-string', ['get', symbol.class_field]];
-  return ['match', text, ...[...pairs].flat(), ['case', ['has', symbol.class_field], symbol.color, NO_DATA]] as unknown as Color;
+  return ['match', text, ...[...pairs].flat(), otherColor(symbol) ?? symbol.color] as unknown as Color;
 }
 
 function breakColor(symbol: Symbology): Color {
@@ -77,7 +86,7 @@ function breakColor(symbol: Symbology): Color {
     if (max !== null && max !== undefined) tests.push(['<', value, max]);
     return tests.length === 0 ? [] : [['all', ...tests], color];
   });
-  return ['case', ['!', ['has', symbol.class_field]], NO_DATA, ...arms, symbol.color] as unknown as Color;
+  return ['case', ['!', ['has', symbol.class_field]], noData(symbol), ...arms, noData(symbol)] as unknown as Color;
 }
 
 export function isBroken(symbol: Symbology): boolean {
@@ -100,11 +109,11 @@ function common(drawing: Drawing, part: string) {
   };
 }
 
-function outline(drawing: Drawing, color: Color, width: number, filter?: FilterSpecification): LineLayerSpecification {
+function outline(drawing: Drawing, color: Color, width: number, filter: FilterSpecification | null = null): LineLayerSpecification {
   return {
     ...common(drawing, 'outline'),
     type: 'line',
-    ...(filter === undefined ? {} : { filter }),
+    ...(filter === null ? {} : { filter }),
     layout: { 'line-join': 'round' },
     paint: {
       'line-color': picked(PICKED, color),
@@ -115,29 +124,30 @@ function outline(drawing: Drawing, color: Color, width: number, filter?: FilterS
 }
 
 /** Phases by colour in 2D: a fact keeps its class colour, a plan is translucent blue, what is gone has no fill. */
-function phasedFill(symbol: Symbology): { color: Color; opacity: DataDrivenPropertyValueSpecification<number>; line: Color } {
+function phasedFill(symbol: Symbology, field: string): { color: Color; opacity: DataDrivenPropertyValueSpecification<number>; line: Color } {
   return {
-    color: ['case', isPhase('planned'), PLANNED, classColor(symbol)] as unknown as Color,
-    opacity: ['case', isPhase('demolished'), 0, isPhase('planned'), 0.35, symbol.opacity] as ExpressionSpecification,
-    line: ['case', isPhase('planned'), PLANNED, isPhase('demolished'), DEMOLISHED, symbol.outline_color ?? '#8B919B'] as unknown as Color,
+    color: ['case', isPhase(field, 'planned'), PLANNED, classColor(symbol)] as unknown as Color,
+    opacity: ['case', isPhase(field, 'demolished'), 0, isPhase(field, 'planned'), 0.35, symbol.opacity] as ExpressionSpecification,
+    line: ['case', isPhase(field, 'planned'), PLANNED, isPhase(field, 'demolished'), DEMOLISHED, symbol.outline_color ?? '#8B919B'] as unknown as Color,
   };
 }
 
 function fill(drawing: Drawing): DrawnLayer[] {
-  const { symbol, opacity, phased } = drawing;
+  const { symbol, opacity, phaseField } = drawing;
   const plain = { color: classColor(symbol), opacity: symbol.opacity, line: symbol.outline_color ?? symbol.color };
-  const look = phased ? phasedFill(symbol) : plain;
+  const look = phaseField === null ? plain : phasedFill(symbol, phaseField);
   const shape: FillLayerSpecification = {
     ...common(drawing, 'fill'),
     type: 'fill',
     paint: {
       'fill-color': picked(PICKED, look.color),
-      'fill-opacity': scaled(look.opacity, opacity),
+      'fill-opacity': picked(0.35, scaled(look.opacity, opacity)),
       'fill-antialias': true,
     },
   };
-  const bare = symbol.outline_color === null && symbol.kind === 'fill' && !phased;
-  return [shape, outline(drawing, bare ? 'rgba(0,0,0,0)' : look.line, symbol.kind === 'fill' ? symbol.width_px : 0.6)];
+  const bare = symbol.outline_color === null && symbol.kind === 'fill' && phaseField === null;
+  const edge = symbol.kind === 'fill' ? symbol.width_px : 0.6;
+  return [shape, outline(drawing, look.line, bare ? 0 : edge)];
 }
 
 function scaled(value: DataDrivenPropertyValueSpecification<number>, by: number): DataDrivenPropertyValueSpecification<number> {
@@ -192,14 +202,15 @@ function heightOf(drawing: Drawing): ExpressionSpecification {
   return (arms.length === 0 ? ['literal', DEFAULT_HEIGHT_M] : ['case', ...arms, DEFAULT_HEIGHT_M]) as unknown as ExpressionSpecification;
 }
 
-function block(drawing: Drawing, part: string, color: Color, opacity: number, filter: FilterSpecification): FillExtrusionLayerSpecification {
+function block(drawing: Drawing, part: string, color: Color, opacity: number, filter: FilterSpecification | null): FillExtrusionLayerSpecification {
   return {
     ...common(drawing, part),
     type: 'fill-extrusion',
-    filter,
+    ...(filter === null ? {} : { filter }),
     paint: {
       'fill-extrusion-color': picked(PICKED, color),
       'fill-extrusion-height': heightOf(drawing),
+      ...(drawing.baseField === null ? {} : { 'fill-extrusion-base': ['to-number', ['get', drawing.baseField], 0] as ExpressionSpecification }),
       'fill-extrusion-opacity': opacity * drawing.opacity,
       'fill-extrusion-vertical-gradient': true,
     },
@@ -207,11 +218,12 @@ function block(drawing: Drawing, part: string, color: Color, opacity: number, fi
 }
 
 function extrusion(drawing: Drawing): DrawnLayer[] {
-  const { symbol } = drawing;
+  const { symbol, phaseField } = drawing;
+  if (phaseField === null) return [block(drawing, 'block', classColor(symbol), symbol.opacity, null)];
   return [
-    outline(drawing, DEMOLISHED, 1.2, isPhase('demolished')),
-    block(drawing, 'block', classColor(symbol), symbol.opacity, isFact),
-    block(drawing, 'planned', PLANNED, 0.4, isPhase('planned')),
+    outline(drawing, DEMOLISHED, 1.2, isPhase(phaseField, 'demolished')),
+    block(drawing, 'block', classColor(symbol), symbol.opacity, isFact(phaseField)),
+    block(drawing, 'planned', PLANNED, 0.4, isPhase(phaseField, 'planned')),
   ];
 }
 
@@ -226,6 +238,7 @@ function label(drawing: Drawing): DrawnLayer[] {
       type: 'symbol',
       layout: {
         'text-field': ['to-string', ['coalesce', ['get', symbol.label_field], '']],
+        'text-font': FONTS,
         'text-size': 12,
         'text-max-width': 8,
         'text-padding': 6,

@@ -2,6 +2,7 @@
 import type { Map as MapLibre } from 'maplibre-gl';
 import { useEffect, useState } from 'react';
 import { api } from '../api/client';
+import { heightOf } from '../api/roles';
 import type { Item, Layer } from '../api/types';
 import { page } from '../state/page';
 import { useStore } from '../state/store';
@@ -67,6 +68,10 @@ export function useOverlay(map: MapLibre | null): void {
       current = false;
     };
   }, [map, wanted, overlay]);
-  useEffect(() => overlay?.show(wanted ? item : null, wanted ? deep : []), [overlay, wanted, item, deep]);
+  useEffect(() => {
+    const { picked, layers } = page.get();
+    const height = item === null || picked === null ? 0 : heightOf(item.properties, layers[picked.layer]);
+    overlay?.show(wanted ? item : null, height, wanted ? deep : []);
+  }, [overlay, wanted, item, deep]);
   useEffect(() => () => overlay?.remove(), [overlay]);
 }

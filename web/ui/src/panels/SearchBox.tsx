@@ -4,11 +4,9 @@ import { AutoComplete, Input } from 'antd';
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../api/client';
 import type { Hit, HitGroup } from '../api/types';
-import { pick, titleOf, useLanguage, useWords, type Words } from '../i18n';
-import { flyTo } from '../map/handle';
+import { pick, titleOf, useLanguage, useWords } from '../i18n';
 import { openHit } from '../state/actions';
 import { page, type Language } from '../state/page';
-import { readCoordinates } from './coordinates';
 
 const PAUSE_MS = 150;
 
@@ -16,7 +14,6 @@ interface Option {
   value: string;
   label: React.ReactNode;
   hit?: Hit;
-  point?: [number, number];
 }
 
 interface OptionGroup {
@@ -68,33 +65,26 @@ function productTitle(hit: Hit, lang: Language): string {
   return product === undefined ? hit.title : titleOf(lang, product);
 }
 
-function optionGroups(text: string, groups: HitGroup[] | null, lang: Language, words: Words): OptionGroup[] {
-  const point = readCoordinates(text);
-  const own: OptionGroup[] =
-    point === null
-      ? []
-      : [{ label: words.searchCoordinates, options: [{ value: 'point', point, label: `${words.searchGoto} ${point[0]}, ${point[1]}` }] }];
+function optionGroups(groups: HitGroup[] | null, lang: Language): OptionGroup[] {
   const found = (groups ?? []).map((group) => ({
     label: pick(lang, group.title_zh, group.title_en),
     options: group.hits.map((hit) => hitOption(hit, lang)),
   }));
-  return [...own, ...found.filter((group) => group.options.length > 0)];
+  return found.filter((group) => group.options.length > 0);
 }
 
-export function SearchBox() {
+export function SearchBox({ phone }: { phone: boolean }) {
   const words = useWords();
   const lang = useLanguage();
   const [text, setText] = useState('');
   const [open, setOpen] = useState(false);
   const box = useRef<React.ComponentRef<typeof AutoComplete>>(null);
   const groups = useHits(text);
-  const options = optionGroups(text, groups, lang, words);
+  const options = optionGroups(groups, lang);
   const choose = (_: unknown, option: Option | OptionGroup) => {
     if ('hit' in option && option.hit !== undefined) {
       setText(productTitle(option.hit, lang));
       openHit(option.hit);
-    } else if ('point' in option && option.point !== undefined) {
-      flyTo({ lng: option.point[0], lat: option.point[1], zoom: 15 });
     }
     setOpen(false);
     box.current?.blur();
@@ -110,15 +100,17 @@ export function SearchBox() {
         onFocus={() => setOpen(true)}
         onSelect={choose}
         onChange={(value: string, option) => {
-          if (!('hit' in option) && !('point' in option)) setText(value);
+          if (option === undefined || !('hit' in option)) {
+            setText(value);
+            setOpen(true);
+          }
         }}
-        onSearch={() => setOpen(true)}
         defaultActiveFirstOption
         notFoundContent={groups === null ? null : words.searchNone}
         popupMatchSelectWidth={320}
         classNames={{ popup: { root: 'hits' } }}
       >
-        <Input prefix={<SearchOutlined />} suffix={<kbd>/</kbd>} placeholder={words.searchHint} aria-label={words.searchHint} allowClear />
+        <Input prefix={<SearchOutlined />} suffix={<kbd>/</kbd>} placeholder={phone ? words.searchShort : words.searchHint} aria-label={words.searchHint} allowClear />
       </AutoComplete>
     </search>
   );

@@ -17,7 +17,7 @@ export function TopBar({ phone }: { phone: boolean }) {
       <h1 className="brand">
         粤图{!phone && <span> Yuetu</span>}
       </h1>
-      <SearchBox />
+      <SearchBox phone={phone} />
       <div className="tools">
         <Segmented<Mode>
           aria-label={words.modes}

@@ -1,0 +1,186 @@
+"""The parent's end of a reading process: starts it, streams its Arrow, keeps its findings on disk, and says why it stopped."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from importers.base import Finding, ReadRequest, SourceMeta, Summary
+from importers.messages import MESSAGE, EndMessage, ErrorMessage, FindingMessage, MetaMessage
+from importers.pinned import gdal_environment
+from importers.sandbox import LIMITS, Limits
+from twin.errors import BadFile, BadParameter, OperationError, TooLarge, TwinError
+
+_ROOT = Path(__file__).resolve().parents[1]
+_REFUSALS = {kind.code: kind for kind in (BadFile, BadParameter, TooLarge)}
+_META_WAIT_S = 3600.0
+
+
+@dataclass(slots=True)
+class Reading:
+    """A running reading process. Take `batches` to the end, then `finish`; `findings` may be walked after that."""
+
+    process: subprocess.Popen[bytes]
+    messages: IO[str]
+    spool: IO[str]
+    errors: IO[bytes]
+    deadline_s: float
+    meta: SourceMeta | None = None
+    summary: Summary | None = None
+    error: ErrorMessage | None = None
+    timed_out: bool = False
+    _ready: threading.Event = field(default_factory=threading.Event)
+    _listener: threading.Thread | None = None
+    _timer: threading.Timer | None = None
+
+    def start(self) -> None:
+        """Listen to the messages and start the clock."""
+        self._listener = threading.Thread(target=self._listen, name="importer-messages", daemon=True)
+        self._listener.start()
+        self._timer = threading.Timer(self.deadline_s, self._expire)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def describe(self) -> SourceMeta:
+        """What the source is; raises what the reader raised when it refuses the file at once."""
+        self._ready.wait(_META_WAIT_S)
+        if self.meta is None:
+            self.finish()
+            raise OperationError("the reading process said nothing", "读取进程没有应答")
+        return self.meta
+
+    def batches(self) -> pa.RecordBatchReader:
+        """The rows; an error in the middle surfaces as ArrowInvalid here and as its reason in `finish`."""
+        return pa.ipc.open_stream(self.process.stdout)
+
+    def finish(self) -> Summary:
+        """Wait for the end; raises the reader's refusal, or why it was stopped."""
+        if self.process.stdout:
+            self.process.stdout.close()
+        code = self.process.wait()
+        if self._listener:
+            self._listener.join()
+        if self.error:
+            raise _raised(self.error)
+        if code != 0 or self.summary is None:
+            raise self._stopped(code)
+        return self.summary
+
+    def findings(self) -> Iterator[Finding]:
+        """Every finding of the reader, from disk."""
+        self.spool.flush()
+        self.spool.seek(0)
+        for line in self.spool:
+            yield Finding.model_validate_json(line)
+
+    def close(self) -> None:
+        """Stop the process if it still runs and let go of everything."""
+        if self._timer:
+            self._timer.cancel()
+        if self.process.poll() is None:
+            self.process.kill()
+        if self.process.stdout:
+            self.process.stdout.close()
+        self.process.wait()
+        if self._listener:
+            self._listener.join()
+        for file in (self.messages, self.spool, self.errors):
+            file.close()
+
+    def _expire(self) -> None:
+        self.timed_out = True
+        self.process.kill()
+
+    def _listen(self) -> None:
+        for line in self.messages:
+            message = MESSAGE.validate_json(line)
+            if isinstance(message, FindingMessage):
+                self.spool.write(message.finding.model_dump_json() + "\n")
+            elif isinstance(message, MetaMessage):
+                self.meta = message.meta
+                self._ready.set()
+            elif isinstance(message, EndMessage):
+                self.summary = message.summary
+            else:
+                self.error = message
+        self._ready.set()
+
+    def _stopped(self, code: int) -> TwinError:
+        if self.timed_out:
+            return TooLarge(f"reading took longer than {self.deadline_s:.0f} s and was stopped", f"读取超过 {self.deadline_s:.0f} 秒，已中止")
+        if code in (-signal.SIGXCPU, -signal.SIGXFSZ):
+            return TooLarge("reading used more processor time or disk than allowed", "读取所用处理器时间或磁盘超出限额")
+        if code < 0:
+            name = signal.Signals(-code).name
+            return BadFile(f"the reader was stopped by {name} while reading this file", f"读取该文件时读取进程被 {name} 中止")
+        self.errors.seek(0)
+        tail = self.errors.read()[-2000:].decode(errors="replace").strip().splitlines()
+        return OperationError(f"the reading process failed: {tail[-1] if tail else f'exit code {code}'}", "读取进程出错")
+
+
+def _raised(error: ErrorMessage) -> TwinError:
+    kind: type[TwinError] = _REFUSALS.get(error.code, OperationError)
+    return kind(error.message_en, error.message_zh, place=error.place, mend=error.mend)
+
+
+@contextmanager
+def reading(request: ReadRequest, limits: Limits = LIMITS) -> Iterator[Reading]:
+    """Run a reading process on `request`; stopped and cleaned up on every way out."""
+    read_fd, write_fd = os.pipe()
+    errors, spool = tempfile.TemporaryFile(), tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "importers.child", str(write_fd)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=_environment(request.folder),
+            cwd=request.folder,
+            pass_fds=(write_fd,),
+        )
+    finally:
+        os.close(write_fd)
+    run = Reading(process, os.fdopen(read_fd, encoding="utf-8"), spool, errors, limits.deadline_s)
+    try:
+        assert process.stdin is not None
+        process.stdin.write(request.model_dump_json().encode())
+        process.stdin.close()
+        run.start()
+        yield run
+    finally:
+        run.close()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(_ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+    } | gdal_environment()
+
+
+@contextmanager
+def private_folder(below: Path | None = None) -> Iterator[Path]:
+    """A directory of this import's own, removed on the way out."""
+    folder = Path(tempfile.mkdtemp(prefix="yuetu-import-", dir=below))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,57 @@
+"""The search table: fill it for a layer, and ask it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from postgis.queries import load_queries
+from postgis.statement import Statement
+from twin.layer import Bounds
+
+Connection = psycopg.Connection[Any]
+
+_QUERIES = load_queries(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """One hit as the database ranks it: `tier` 0 exact, 1 prefix, 2 contains, 3 by names above it; degrees are EPSG:4490."""
+
+    kind: str
+    tier: int
+    ref: str
+    layer: str | None
+    oid: int | None
+    title: str
+    subtitle: str
+    code: str
+    lon_4490: float | None
+    lat_4490: float | None
+    bounds: Bounds | None
+
+
+def index_layer(connection: Connection, layer_number: int, oids: Sequence[int] | None = None) -> int:
+    """Index the objects of a layer anew, all or those called `oids`; returns how many can be found now."""
+    row = connection.execute(_QUERIES["index"], {"number": layer_number, "oids": None if oids is None else list(oids)}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def index_everything(connection: Connection) -> int:
+    """Index divisions, products and all layers anew; returns the number of rows."""
+    row = connection.execute(_QUERIES["index_everything"]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def find_statement(words: str, limit: int, near_4490: tuple[float, float] | None) -> Statement:
+    """The best `limit` hits of each kind for what the reader's scope shows, the nearer first among equals."""
+    lon, lat = near_4490 or (None, None)
+    return Statement(_QUERIES["find"], (words, limit, lon, lat))
+
+
+def to_found(record: Mapping[str, Any]) -> FoundRow:
+    """A hit from a row of `find_statement`."""
+    values = dict(record)
+    bounds = values.pop("bounds")
+    return FoundRow(**values, bounds=tuple(bounds) if bounds else None)

@@ -1,0 +1,8 @@
+-- find --
+SELECT kind, tier, ref, layer, oid, title, subtitle, code, lon_4490, lat_4490, bounds FROM door.find($1, $2, $3, $4)
+
+-- index --
+SELECT twin.index_search(%(number)s, %(oids)s)
+
+-- index_everything --
+SELECT twin.index_everything()

@@ -1,0 +1,346 @@
+"""The staging side of an import: run rows, staged tables, keys, the difference to what is live, and the findings."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString, cast
+from uuid import UUID
+
+import adbc_driver_postgresql.dbapi as adbc
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from postgis.connect import IMPORTER, Database
+from postgis.queries import load_queries
+from twin.errors import Conflict
+from twin.fields import FieldType
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+QUERIES = load_queries(__file__)
+
+SQL_TYPES: Mapping[FieldType, LiteralString] = {
+    FieldType.TEXT: "text",
+    FieldType.INTEGER: "bigint",
+    FieldType.NUMBER: "double precision",
+    FieldType.BOOLEAN: "boolean",
+    FieldType.DATE: "date",
+    FieldType.INSTANT: "timestamptz",
+    FieldType.JSON: "text",
+}
+_MAX_ARGUMENTS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class StagedColumn:
+    """One attribute in the staging table: its name in the file, its neutral SQL name, its type there."""
+
+    name: str
+    column: str
+    type: FieldType
+
+    @property
+    def identifier(self) -> sql.Composable:
+        """The column of alias `r`."""
+        return sql.Identifier("r", self.column)
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """The staged tables of one run."""
+
+    run: UUID
+    columns: tuple[StagedColumn, ...]
+    moved: bool = False
+    """Whether coordinates are taken from the table `moved` (datum or reference system undone)."""
+
+    def table(self, what: str) -> sql.Identifier:
+        """The qualified name of `rows`, `keys`, `diff`, `moved`, `fixed` or `fresh`."""
+        return sql.Identifier("stage", self.name(what))
+
+    def name(self, what: str) -> str:
+        """The bare table name."""
+        return f"run_{self.run.hex}_{what}"
+
+    def parts(self) -> dict[str, sql.Composable]:
+        """Fragments every query may name: tables, the geometry bytes, and the join that brings them."""
+        tables = {what: self.table(what) for what in ("rows", "keys", "diff", "moved", "fixed", "fresh")}
+        join = sql.SQL("LEFT JOIN {} m ON m.rid = r.rid").format(tables["moved"]) if self.moved else sql.SQL("")
+        return {
+            **tables,
+            "run": sql.Literal(self.run),
+            "wkb": sql.SQL("m.wkb") if self.moved else sql.SQL("r.wkb"),
+            "moved_join": join,
+            "needed": sql.SQL(cast(LiteralString, QUERIES["needed"])).format(diff=tables["diff"]),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """One finding as it is stored."""
+
+    row: int
+    key: str | None
+    rule: str
+    severity: str
+    detail_zh: str
+    detail_en: str
+    lon: float | None
+    lat: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlan:
+    """How rows are recognised again: the key column (None: by content), the recipe that is part of every hash, the plan column."""
+
+    column: StagedColumn | None
+    recipe: str
+    plan: StagedColumn | None = None
+    valid_to: StagedColumn | None = None
+
+
+def compose(name: str, staging: Staging, queries: Mapping[str, str] = QUERIES, **parts: sql.Composable) -> sql.Composed:
+    """The query `name` with the tables of this run and `parts` filled in."""
+    return sql.SQL(cast(LiteralString, queries[name])).format(**(staging.parts() | parts))
+
+
+# runs
+
+
+def start_run(connection: Connection, run: UUID, layer_id: str, source: str) -> None:
+    """Register a run and hold it and its layer until the connection ends; Conflict when the layer is being imported already."""
+    if not _one(connection.execute(QUERIES["hold_layer"], {"layer": layer_id})):
+        raise Conflict(f"layer {layer_id} is being imported already", f"图层 {layer_id} 正在导入", place="layer")
+    connection.execute(QUERIES["hold_run"], {"run": run})
+    connection.execute(QUERIES["start_run"], {"run": run, "layer": layer_id, "source": source})
+    connection.commit()
+
+
+def close_run(connection: Connection, run: UUID, status: str, number: int | None = None, report: Mapping[str, Any] | None = None) -> None:
+    """Write how a run ended, in the caller's transaction."""
+    values = {"run": run, "status": status, "number": number, "report": None if report is None else Jsonb(dict(report))}
+    connection.execute(QUERIES["close_run"], values)
+
+
+def previous_report(connection: Connection, layer_id: str, source: str) -> Mapping[str, Any] | None:
+    """The report of the last complete import of the same source into the same layer."""
+    row = connection.execute(QUERIES["previous_report"], {"layer": layer_id, "source": source}).fetchone()
+    return row[0] if row else None
+
+
+def sweep_aborted(connection: Connection) -> list[UUID]:
+    """Mark runs of dead processes as aborted and drop what they staged; safe beside living imports. Commits."""
+    dead: list[UUID] = [row[0] for row in connection.execute(QUERIES["dead_runs"])]
+    for run in dead:
+        connection.execute(QUERIES["abort_run"], {"run": run})
+    alive = {row[0].hex for row in connection.execute(QUERIES["running_runs"])}
+    for (name,) in connection.execute(QUERIES["stage_tables"]).fetchall():
+        if name.split("_")[1] not in alive:
+            connection.execute(sql.SQL(cast(LiteralString, QUERIES["drop_table"])).format(table=sql.Identifier("stage", name)))
+    for run in dead:
+        connection.execute(QUERIES["release_run"], {"run": run})
+    connection.commit()
+    return dead
+
+
+def drop_staging(connection: Connection, staging: Staging) -> None:
+    """Drop the tables of a run. Commits."""
+    for what in ("rows", "keys", "diff", "moved", "fixed", "fresh"):
+        connection.execute(compose("drop_table", staging, table=staging.table(what)))
+    connection.commit()
+
+
+# rows
+
+
+def make_rows(connection: Connection, staging: Staging) -> None:
+    """Make the table that rows stream into. Commits."""
+    columns = [sql.SQL(", {} {}").format(sql.Identifier(column.column), sql.SQL(SQL_TYPES[column.type])) for column in staging.columns]
+    connection.execute(compose("make_rows", staging, columns=sql.SQL("").join(columns)))
+    connection.commit()
+
+
+def stream_in(database: Database, table: str, batches: pa.RecordBatchReader) -> int:
+    """Stream Arrow into a staged table at COPY speed; returns the rows written. Memory stays at a few batches."""
+    with closing(adbc.connect(database.conninfo(IMPORTER))) as connection, closing(connection.cursor()) as cursor:
+        written = cursor.adbc_ingest(table, batches, mode="append", db_schema_name="stage")
+        connection.commit()
+    return int(written)
+
+
+@contextmanager
+def stream_out(database: Database, staging: Staging, only_needed: bool) -> Iterator[pa.RecordBatchReader]:
+    """Stream (rid, wkb) of the rows whose coordinates must be moved."""
+    parts = {} if only_needed else {"needed": sql.SQL("")}
+    with closing(adbc.connect(database.conninfo(IMPORTER))) as connection, closing(connection.cursor()) as cursor:
+        cursor.execute(compose("to_move", staging, **parts).as_string())
+        yield cursor.fetch_record_batch()
+
+
+def make_moved(connection: Connection, staging: Staging) -> None:
+    """Make the table for moved geometry. Commits."""
+    connection.execute(compose("make_moved", staging))
+    connection.commit()
+
+
+def analyze(connection: Connection, staging: Staging, what: str) -> None:
+    """Statistics of a staged table. Commits."""
+    connection.execute(compose("analyze", staging, table=staging.table(what)))
+    connection.commit()
+
+
+def distinct_values(connection: Connection, staging: Staging, rows: int) -> Mapping[str, int]:
+    """About how many different values each attribute has, by its name in the file; 0 when it is all NULL."""
+    found = {str(name): (float(distinct), float(nulls)) for name, distinct, nulls in connection.execute(QUERIES["column_facts"], {"table": staging.name("rows")})}
+    out = {}
+    for column in staging.columns:
+        distinct, nulls = found.get(column.column, (0.0, 1.0))
+        out[column.name] = 0 if nulls >= 1 else round(distinct if distinct >= 0 else -distinct * rows)
+    return out
+
+
+def is_key(connection: Connection, staging: Staging, column: StagedColumn) -> bool:
+    """Whether a column names every feature, and each differently."""
+    return bool(_one(connection.execute(compose("is_key", staging, column=sql.Identifier(column.column)))))
+
+
+def geometry_types(connection: Connection, staging: Staging) -> frozenset[str]:
+    """PostGIS names of the staged geometry types (`MULTIPOLYGON`)."""
+    return frozenset(str(row[0]) for row in connection.execute(compose("geometry_types", staging)))
+
+
+# keys and difference
+
+
+def make_keys(connection: Connection, staging: Staging, plan: KeyPlan) -> None:
+    """Key and hash of every row; the hash is over the source's values by column name, so column order and empty columns do not matter."""
+    own = sql.SQL("r.{}::text").format(sql.Identifier(plan.column.column)) if plan.column else sql.SQL("NULL::text")
+    plan_text = sql.SQL("r.{}::text").format(sql.Identifier(plan.plan.column)) if plan.plan else sql.SQL("NULL::text")
+    over = instant(plan.valid_to)
+    named = sorted(staging.columns, key=lambda column: column.name)
+    values = [sql.SQL("{} || {}::text").format(sql.Literal(f"{column.name}="), column.identifier) for column in named]
+    groups = [
+        sql.SQL("nullif(concat_ws(E'\\x1f', {}), '')").format(sql.SQL(", ").join(values[at : at + _MAX_ARGUMENTS]))
+        for at in range(0, len(values), _MAX_ARGUMENTS)
+    ]
+    parts = {"key": own, "plan": plan_text, "valid_to": over, "recipe": sql.Literal(plan.recipe), "values": sql.SQL(", ").join(groups or [sql.SQL("NULL")])}
+    query = compose("make_keys", staging, **parts, rows=sql.SQL("{} r").format(staging.table("rows")))
+    connection.execute(query)
+    connection.execute(compose("analyze", staging, table=staging.table("keys")))
+    connection.commit()
+
+
+def instant(column: StagedColumn | None) -> sql.Composable:
+    """A staged value as a point in time: a date begins at midnight in Beijing, what is no instant is NULL."""
+    if column is None:
+        return sql.SQL("NULL::timestamptz")
+    if column.type is FieldType.INSTANT:
+        return column.identifier
+    return sql.SQL("twin.as_instant(jsonb_build_object('v', {}::text), 'v')").format(column.identifier)
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """What a file is compared with: the rows of `source` in the layer `number`, at `moment` (None: now)."""
+
+    number: int
+    source: str
+    moment: datetime | None = None
+    planned: bool = False
+    """Whether the file says the plan of its rows; else rows of plans are left alone."""
+    past: bool = False
+    """Whether the layer has a past table."""
+
+    def parts(self) -> dict[str, sql.Composable]:
+        """Fragments: live and past table, source, moment."""
+        return {
+            "live": sql.Identifier("twin", f"object_{self.number}"),
+            "past": sql.Identifier("twin", f"object_past_{self.number}"),
+            "shape": sql.Identifier("twin", f"shape_{self.number}"),
+            "source": sql.Literal(self.source),
+            "moment": sql.Literal(self.moment) if self.moment else sql.SQL("now()"),
+            "planned": sql.Literal(self.planned),
+        }
+
+
+def make_diff(connection: Connection, staging: Staging, against: Against) -> Mapping[str, int]:
+    """Sort rows into added, changed, removed, unchanged; returns how many of each. Commits."""
+    parts = against.parts()
+    ended = compose("ended", staging, **parts) if against.past else sql.SQL("")
+    connection.execute(compose("make_diff", staging, **parts, ended=ended))
+    connection.execute(compose("analyze", staging, table=staging.table("diff")))
+    counts = {str(action): int(count) for action, count in connection.execute(compose("count_diff", staging))}
+    connection.commit()
+    return counts
+
+
+# geometry
+
+
+def make_fixed(connection: Connection, staging: Staging, severities: Mapping[str, str], everything: bool) -> int:
+    """Find and repair what cannot be stored, write the findings, return how many rows are refused. Commits."""
+    parts = {"needed": sql.SQL("")} if everything else {}
+    connection.execute(compose("make_fixed", staging, **parts))
+    connection.execute(compose("analyze", staging, table=staging.table("fixed")))
+    connection.execute(compose("report_fixed", staging, severity=sql.Literal(Jsonb(dict(severities)))))
+    refused = _one(connection.execute(compose("count_refused", staging)))
+    connection.commit()
+    return int(refused)
+
+
+def densest_tiles(connection: Connection, staging: Staging, rows: int, sample: int = 200_000) -> Mapping[int, int]:
+    """Rows in the fullest tile of each zoom 0–14, estimated from at most `sample` rows."""
+    every = sql.Literal(max(1, rows // sample))
+    return {int(zoom): int(count) for zoom, count in connection.execute(compose("densest_tiles", staging, every=every))}
+
+
+def known_divisions(connection: Connection, staging: Staging, name: StagedColumn | None, code: StagedColumn | None) -> list[tuple[bytes, bytes, str]]:
+    """Pairs of staged polygons and the division of the same name or code near them, as WKB, with the division's code; at most 40."""
+    tests = []
+    if name:
+        tests.append(sql.SQL("d.name_zh = {0}::text OR d.name_zh ~ ('^' || regexp_replace({0}::text, '\\W', '', 'g') || '(区|县|市)$')").format(name.identifier))
+    if code:
+        tests.append(sql.SQL("d.code = {}::text").format(code.identifier))
+    if not tests:
+        return []
+    query = compose("known_divisions", staging, matches=sql.SQL(" OR ").join(tests))
+    return [(bytes(ours), bytes(known), str(division)) for ours, known, division in connection.execute(query)]
+
+
+# findings
+
+
+def write_findings(connection: Connection, run: UUID, findings: Iterable[FindingRow]) -> int:
+    """Store findings by COPY; returns how many. Commits."""
+    written = 0
+    with connection.cursor() as cursor, cursor.copy(QUERIES["copy_findings"]) as copy:
+        for item in findings:
+            copy.write_row((run, item.row, item.key, item.rule, item.severity, item.detail_zh, item.detail_en, item.lon, item.lat))
+            written += 1
+    connection.commit()
+    return written
+
+
+def complete_findings(connection: Connection, staging: Staging, keyed: bool) -> None:
+    """Give readers' findings their key and place, and report doubled and empty keys (only where the file has keys). Commits."""
+    connection.execute(compose("place_findings", staging))
+    if keyed:
+        connection.execute(compose("report_keys", staging))
+    connection.commit()
+
+
+def count_findings(connection: Connection, run: UUID) -> Sequence[tuple[str, str, int]]:
+    """Rule, severity and number of the findings of a run."""
+    return [(str(rule), str(severity), int(count)) for rule, severity, count in connection.execute(QUERIES["count_findings"], {"run": run})]
+
+
+def sample_findings(connection: Connection, run: UUID, most: int = 5) -> Sequence[tuple[Any, ...]]:
+    """The first findings of each rule: rule, row, key, lon, lat, detail zh and en."""
+    return connection.execute(QUERIES["sample_findings"], {"run": run, "most": most}).fetchall()
+
+
+def _one(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
+    row = cursor.fetchone()
+    return row[0] if row else None

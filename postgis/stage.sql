@@ -1,0 +1,186 @@
+-- Import staging: unlogged tables of one run in schema stage, named by the run, dropped at its end or by the sweep.
+
+-- start_run --
+INSERT INTO twin.import_run (id, layer_id, source) VALUES (%(run)s, %(layer)s, %(source)s)
+
+-- hold_run --
+SELECT pg_advisory_lock(hashtextextended('twin.import_run ' || %(run)s::text, 0))
+
+-- hold_layer --
+SELECT pg_try_advisory_lock(hashtextextended('twin.import_layer ' || %(layer)s, 0))
+
+-- close_run --
+UPDATE twin.import_run SET status = %(status)s, finished = clock_timestamp(), layer = coalesce(%(number)s, layer), report = coalesce(%(report)s, report)
+WHERE id = %(run)s
+
+-- previous_report --
+SELECT report FROM twin.import_run
+WHERE layer_id = %(layer)s AND source = %(source)s AND status = 'done' AND report IS NOT NULL ORDER BY finished DESC LIMIT 1
+
+-- dead_runs --
+-- A living run holds its lock; a lock we can take is that of a dead one.
+SELECT id FROM twin.import_run
+WHERE status = 'running' AND pg_try_advisory_lock(hashtextextended('twin.import_run ' || id::text, 0))
+
+-- release_run --
+SELECT pg_advisory_unlock(hashtextextended('twin.import_run ' || %(run)s::text, 0))
+
+-- abort_run --
+UPDATE twin.import_run SET status = 'aborted', finished = clock_timestamp() WHERE id = %(run)s AND status = 'running'
+
+-- stage_tables --
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'stage' AND c.relkind = 'r' AND c.relname ~ '^run_[0-9a-f]{32}_[a-z]+$'
+
+-- running_runs --
+SELECT id FROM twin.import_run WHERE status = 'running'
+
+-- drop_table --
+DROP TABLE IF EXISTS {table}
+
+-- make_rows --
+CREATE UNLOGGED TABLE {rows} (rid bigint NOT NULL, "row" bigint NOT NULL, part integer NOT NULL, wkb bytea{columns}) WITH (autovacuum_enabled = false)
+
+-- make_moved --
+CREATE UNLOGGED TABLE {moved} (rid bigint NOT NULL, wkb bytea) WITH (autovacuum_enabled = false)
+
+-- analyze --
+ANALYZE {table}
+
+-- column_facts --
+-- What ANALYZE saw of each staged column: distinct values (negative = share of the rows) and share of nulls.
+SELECT s.attname, s.n_distinct, s.null_frac FROM pg_stats s WHERE s.schemaname = 'stage' AND s.tablename = %(table)s
+
+-- is_key --
+-- Whether every row has a value in the column and no two features share one (parts of one feature do).
+SELECT count(*) = count({column}) AND count(DISTINCT {column}) = count(DISTINCT "row") FROM {rows}
+
+-- geometry_types --
+SELECT DISTINCT GeometryType(wkb::geometry) FROM {rows} WHERE wkb IS NOT NULL
+
+-- make_keys --
+CREATE UNLOGGED TABLE {keys} WITH (autovacuum_enabled = false) AS
+SELECT rid, hash, CASE WHEN nth > 1 THEN key || '~' || nth ELSE key END AS key, nth, keyless, plan, over
+FROM (SELECT rid, hash, key, keyless, plan, over, row_number() OVER (PARTITION BY key ORDER BY rid) AS nth
+      FROM (SELECT rid, hash, plan, over, own IS NULL AS keyless,
+                   coalesce(own || CASE WHEN part > 0 THEN '#' || part ELSE '' END, encode(substr(hash, 1, 16), 'hex')) AS key
+            FROM (SELECT rid, part, {key} AS own, {plan} AS plan, coalesce({valid_to} <= now(), false) AS over,
+                         sha256(convert_to(concat_ws(E'\x1f', {recipe}, {values}), 'UTF8') || coalesce(wkb, '')) AS hash
+                  FROM {rows}) hashed) named) counted
+
+-- make_diff --
+-- Each row of the file beside the version it stands for (the one at the moment of change, else the first to come), and each live version of
+-- the same source that no row stands for. A row that is itself over may stand for a past version that is known now.
+CREATE UNLOGGED TABLE {diff} WITH (autovacuum_enabled = false) AS
+WITH live AS (
+    SELECT oid, source_key, plan, content_hash, valid, sys, false AS past FROM {live} o
+    WHERE source = {source} AND ({planned} OR plan IS NULL)
+      AND (valid @> {moment} OR (lower(valid) > {moment} AND NOT EXISTS (
+            SELECT FROM {live} e WHERE e.source = o.source AND e.source_key = o.source_key AND e.plan IS NOT DISTINCT FROM o.plan
+              AND coalesce(lower(e.valid), '-infinity') < lower(o.valid))))
+), known AS (
+    SELECT * FROM live {ended}
+)
+SELECT k.rid, o.oid, o.valid, o.sys, coalesce(o.past, false) AS past,
+       CASE WHEN o.oid IS NULL THEN 'added' WHEN o.content_hash IS DISTINCT FROM k.hash THEN 'changed' ELSE 'unchanged' END AS action
+FROM {keys} k LEFT JOIN known o ON o.source_key = k.key AND coalesce(o.plan, '') = coalesce(k.plan, '') AND (k.over OR NOT o.past)
+UNION ALL
+SELECT NULL, o.oid, o.valid, o.sys, false, 'removed' FROM live o
+WHERE NOT EXISTS (SELECT FROM {keys} k WHERE k.key = o.source_key AND coalesce(k.plan, '') = coalesce(o.plan, ''))
+
+-- ended --
+UNION ALL SELECT * FROM (
+    SELECT DISTINCT ON (source_key, plan) oid, source_key, plan, content_hash, valid, sys, true AS past FROM {past} p
+    WHERE source = {source} AND upper_inf(sys) AND NOT EXISTS (
+        SELECT FROM {live} e WHERE e.source = p.source AND e.source_key = p.source_key AND e.plan IS NOT DISTINCT FROM p.plan)
+    ORDER BY source_key, plan, lower(valid) DESC) ended
+
+-- count_diff --
+SELECT action, count(*) FROM {diff} GROUP BY action
+
+-- to_move --
+SELECT r.rid, r.wkb FROM {rows} r {needed} WHERE r.wkb IS NOT NULL
+
+-- needed --
+JOIN {diff} d ON d.rid = r.rid AND d.action IN ('added', 'changed')
+
+-- make_fixed --
+-- Rows whose geometry cannot be stored as it is: refused (outside longitude and latitude) or repaired, keeping dimension and, of the two
+-- ways to repair an area, the one that keeps its size better.
+CREATE UNLOGGED TABLE {fixed} WITH (autovacuum_enabled = false) AS
+WITH placed AS (
+    SELECT r.rid, ST_SetSRID({wkb}::geometry, 4490) AS geom
+    FROM {rows} r {needed} {moved_join} WHERE r.wkb IS NOT NULL
+), odd AS (
+    SELECT rid, ST_Force2D(geom) AS geom, ST_Dimension(geom) AS dimension,
+           geom IS NULL OR NOT geom @ ST_MakeEnvelope(-180, -90, 180, 90, 4490) AS refused
+    FROM placed WHERE geom IS NULL OR NOT geom @ ST_MakeEnvelope(-180, -90, 180, 90, 4490) OR NOT ST_IsValid(geom)
+), tried AS (
+    SELECT rid, geom, refused, dimension, ST_Area(geom) AS before, ST_IsValidReason(geom) AS reason,
+           CASE WHEN NOT refused THEN ST_CollectionExtract(ST_MakeValid(geom, 'method=linework'), dimension + 1) END AS lines,
+           CASE WHEN NOT refused AND dimension = 2 THEN ST_CollectionExtract(ST_MakeValid(geom, 'method=structure'), 3) END AS structure
+    FROM odd
+), chosen AS (
+    SELECT rid, refused, dimension, before, reason, geom AS source,
+           CASE WHEN dimension = 2 AND abs(ST_Area(structure) - before) < abs(ST_Area(lines) - before) THEN structure ELSE lines END AS geom
+    FROM tried
+)
+SELECT rid, refused, reason, before, ST_Area(geom) AS after,
+       CASE WHEN NOT refused AND NOT ST_IsEmpty(geom) THEN geom END AS geom,
+       CASE WHEN refused THEN 'out-of-range' WHEN ST_IsEmpty(geom) THEN 'collapsed' ELSE 'invalid-geometry' END AS rule,
+       dimension = 2 AND NOT refused AND abs(ST_Area(geom) - before) > 0.001 * before AS resized,
+       CASE WHEN NOT refused THEN ST_PointN(ST_Boundary(ST_Envelope(source)), 1) END AS place
+FROM chosen
+
+-- count_refused --
+SELECT count(*) FROM {fixed} WHERE refused
+
+-- report_fixed --
+INSERT INTO twin.import_finding (run, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat)
+SELECT {run}, r."row", k.key, f.rule, {severity}::jsonb ->> f.rule, f.reason, f.reason, ST_X(place), ST_Y(place)
+FROM {fixed} f JOIN {rows} r USING (rid) JOIN {keys} k USING (rid)
+UNION ALL
+SELECT {run}, r."row", k.key, 'repair-area', 'warn', round((100 * (after - before) / nullif(before, 0))::numeric, 3) || ' %',
+       round((100 * (after - before) / nullif(before, 0))::numeric, 3) || ' %', ST_X(place), ST_Y(place)
+FROM {fixed} f JOIN {rows} r USING (rid) JOIN {keys} k USING (rid) WHERE f.resized
+
+-- report_keys --
+INSERT INTO twin.import_finding (run, "row", source_key, rule, severity)
+SELECT {run}, r."row", k.key, CASE WHEN k.keyless THEN 'empty-key' ELSE 'duplicate-key' END, 'warn'
+FROM {keys} k JOIN {rows} r USING (rid) WHERE k.keyless OR k.nth > 1
+
+-- copy_findings --
+COPY twin.import_finding (run, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat) FROM STDIN
+
+-- place_findings --
+-- A reader knows the row only; its key and place are known now.
+UPDATE twin.import_finding f SET source_key = k.key, lon = coalesce(f.lon, ST_XMin(s.geom)), lat = coalesce(f.lat, ST_YMin(s.geom))
+FROM (SELECT DISTINCT ON (r."row") r."row", r.rid, ST_SetSRID({wkb}::geometry, 4490) AS geom
+      FROM {rows} r {moved_join} ORDER BY r."row", r.rid) s JOIN {keys} k ON k.rid = s.rid
+WHERE f.run = {run} AND f."row" = s."row" AND f."row" > 0 AND f.source_key IS NULL AND f.severity <> 'refuse'
+
+-- count_findings --
+SELECT rule, severity, count(*) FROM twin.import_finding WHERE run = %(run)s GROUP BY rule, severity ORDER BY count(*) DESC, rule
+
+-- sample_findings --
+SELECT rule, "row", source_key, lon, lat, detail_zh, detail_en FROM (
+    SELECT *, row_number() OVER (PARTITION BY rule ORDER BY id) AS nth FROM twin.import_finding WHERE run = %(run)s) f
+WHERE nth <= %(most)s ORDER BY rule, nth
+
+-- densest_tiles --
+-- Rows of the fullest cell of each zoom from 0 to 14, on a quarter of a tile grid in degrees; a sample stands for all.
+WITH points AS (
+    SELECT floor((ST_XMin(g) + ST_XMax(g) + 360) / 720 * 16384)::integer AS x, floor((ST_YMin(g) + ST_YMax(g) + 180) / 720 * 16384)::integer AS y
+    FROM (SELECT {wkb}::geometry AS g FROM {rows} r {moved_join} WHERE mod(r.rid, {every}) = 0) s WHERE g IS NOT NULL
+), cells AS (
+    SELECT x, y, count(*) AS n FROM points GROUP BY x, y
+)
+SELECT zoom, max(n) * {every} FROM (
+    SELECT zoom, sum(n) AS n FROM cells, generate_series(0, 14) zoom GROUP BY zoom, x >> (14 - zoom), y >> (14 - zoom)) s
+GROUP BY zoom ORDER BY zoom
+
+-- known_divisions --
+SELECT DISTINCT ON (r.rid) {wkb}, ST_AsBinary(d.geom), d.code FROM {rows} r {moved_join}
+JOIN twin.division d ON d.geom IS NOT NULL AND d.valid @> now() AND ({matches})
+WHERE r.wkb IS NOT NULL AND ST_Dimension({wkb}::geometry) = 2 AND ST_DWithin(d.geom, ST_SetSRID(ST_Envelope({wkb}::geometry), 4490), 0.05)
+ORDER BY r.rid, d.level DESC LIMIT 40

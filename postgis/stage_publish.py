@@ -1,0 +1,182 @@
+"""Publishes staged rows: a new layer is filled beside and attached, a known one gets the difference with its history, each in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from postgis.queries import load_queries
+from postgis.stage import Against, Connection, Staging, compose
+from postgis.stage_rows import QUERIES as ROW_QUERIES, RowPlan, object_rows
+from twin.errors import Conflict
+from twin.fields import Role
+from twin.layer import Layer
+
+QUERIES = load_queries(__file__)
+LayerSpec = Mapping[str, Any]
+"""The JSON that twin.reserve_layer and twin.make_layer read; see schema/030_make_layer.sql."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownLayer:
+    """A layer that is in the catalogue already."""
+
+    layer: Layer
+    has_rows: bool
+    """Whether anything is, or ever was, in it: then an import is a difference."""
+    has_past: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """How staged rows become the new version of a layer."""
+
+    staging: Staging
+    rows: RowPlan
+    spec: LayerSpec
+    source: str
+    valid_from: datetime | None = None
+    correct: bool = False
+    refresh_fields: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a publish left: the layer's number, how many rows of the file were written, what has changed."""
+
+    number: int
+    rows: int
+    at: datetime
+    with_division: int
+    without_division: int
+    changed_oids: Sequence[int] | None
+    """None: the whole layer is new."""
+
+
+def known_layer(connection: Connection, layer_id: str) -> KnownLayer | None:
+    """The layer of this id, None when there is none yet."""
+    row = connection.execute(QUERIES["layer_of"], {"layer": layer_id}).fetchone()
+    if row is None:
+        return None
+    names = ("number", "id", "kind", "title_zh", "title_en", "description_zh", "geometry_type", "fields", "min_zoom", "max_zoom", "access")
+    values = dict(zip((*names, "synthetic", "attribution", "licence", "accuracy_note_zh"), row[:-1], strict=True))
+    layer = Layer.model_validate(values)
+    if not row[-1]:
+        return KnownLayer(layer, has_rows=False, has_past=False)
+    live, past = sql.Identifier("twin", f"object_{layer.number}"), sql.Literal(f"twin.object_past_{layer.number}")
+    has_rows, has_past = _row(connection, _fill("has_rows", live=live, past=past))
+    return KnownLayer(layer, bool(has_rows or has_past), bool(has_past))
+
+
+def has_divisions(connection: Connection) -> bool:
+    """Whether a place can be looked up in the divisions at all."""
+    return bool(_row(connection, sql.SQL(_text(ROW_QUERIES["has_divisions"])))[0])
+
+
+def prepare_past(connection: Connection, number: int) -> None:
+    """Make the past table before a difference, in a small transaction of its own: its lock must not last as long as the publish. Commits."""
+    connection.execute(QUERIES["ensure_past"], {"number": number})
+    connection.commit()
+
+
+def publish_new(connection: Connection, publish: Publish) -> Published:
+    """Fill a plain table and attach it; the caller commits."""
+    number = int(_row(connection, QUERIES["reserve"], {"spec": Jsonb(dict(publish.spec))})[0])
+    target = str(_row(connection, QUERIES["new_table"], {"number": number})[0])
+    parts = {
+        "number": sql.Literal(number),
+        "target": sql.Identifier(*target.split(".")),
+        "shape": sql.Identifier("twin", f"shape_{number}"),
+        "source": sql.Literal(publish.source),
+        "prepared": object_rows(publish.staging, publish.rows),
+        "valid": _valid_of_new(publish),
+    }
+    connection.execute(compose("fill_new", publish.staging, QUERIES, **parts))
+    if publish.rows.has_z:
+        connection.execute(QUERIES["ensure_shape"], {"number": number})
+        connection.execute(compose("shapes_of_new", publish.staging, QUERIES, **parts))
+    rows = int(_row(connection, QUERIES["attach"], {"number": number})[0])
+    now: datetime = _row(connection, QUERIES["now"])[0]
+    return _after(connection, publish, Against(number, publish.source), now, rows, everything=True)
+
+
+def _valid_of_new(publish: Publish) -> sql.Composable:
+    default = sql.Literal(publish.valid_from) if publish.valid_from else sql.SQL("now()")
+    since = sql.SQL("coalesce(valid_from, {})").format(default)
+    return sql.SQL("tstzrange({0}, CASE WHEN valid_to > {0} THEN valid_to END)").format(since)
+
+
+def publish_difference(connection: Connection, publish: Publish, against: Against) -> Published:
+    """Write added, changed and removed rows with their history; Conflict when somebody edited them meanwhile. The caller commits."""
+    staging, number = publish.staging, against.number
+    if publish.refresh_fields:
+        connection.execute(QUERIES["remake"], {"spec": Jsonb(dict(publish.spec))})
+    if publish.rows.has_z:
+        connection.execute(QUERIES["ensure_shape"], {"number": number})
+    connection.execute(compose("lock_rows", staging, QUERIES, **against.parts()))
+    now: datetime = _row(connection, QUERIES["moment"])[0]
+    parts = against.parts() | _moments(publish, now) | {"sequence": sql.Literal(f"twin.oid_{number}")}
+    connection.execute(compose("make_fresh", staging, QUERIES, **parts, prepared=object_rows(staging, publish.rows)))
+    expected, taken = _row(connection, compose("take_old", staging, QUERIES, **parts))
+    if expected != taken:
+        raise Conflict(f"{expected - taken} rows were edited while the file was read; import again", f"导入期间有 {expected - taken} 行被编辑，请重新导入")
+    rows = connection.execute(compose("put_fresh", staging, QUERIES, **parts)).rowcount
+    if publish.rows.has_z:
+        connection.execute(compose("take_old_shapes", staging, QUERIES, **parts))
+        connection.execute(compose("put_shapes", staging, QUERIES, **parts))
+    published = _after(connection, publish, against, now, rows, everything=False)
+    connection.execute(QUERIES["update_extent"], {"number": number})
+    return published
+
+
+def _moments(publish: Publish, now: datetime) -> dict[str, sql.Composable]:
+    """T, V and the valid times of fresh rows. With `correct` a changed row keeps the valid times it had."""
+    moment = sql.Literal(publish.valid_from or now)
+    since = sql.SQL("coalesce(s.valid_from, {})").format(moment)
+    end = sql.SQL("s.valid_to") if publish.rows.role(Role.VALID_TO) else sql.SQL("upper(s.valid_was)")
+    fresh = sql.SQL("tstzrange(greatest(since, {ended}), CASE WHEN {end} > since THEN {end} END)").format(ended=sql.SQL("p.ended"), end=end)
+    kept = sql.SQL("CASE WHEN s.action = 'changed' THEN s.valid_was ELSE {} END").format(fresh)
+    return {
+        "now": sql.Literal(now),
+        "moment_or_now": moment,
+        "since": since,
+        "valid": kept if publish.correct else fresh,
+        "correct": sql.Literal(publish.correct),
+    }
+
+
+def _after(connection: Connection, publish: Publish, against: Against, now: datetime, rows: int, *, everything: bool) -> Published:
+    """Findings and counts that only the written rows can tell."""
+    parts = against.parts() | {"now": sql.Literal(now)}
+    connection.execute(compose("report_values", publish.staging, QUERIES, **parts))
+    placed, unplaced = _row(connection, compose("division_counts", publish.staging, QUERIES, **parts))
+    oids: Sequence[int] | None = None
+    if not everything:
+        changed = _row(connection, compose("changed_oids", publish.staging, QUERIES, **parts))[0] or []
+        removed = _row(connection, compose("removed_oids", publish.staging, QUERIES, **parts))[0] or []
+        oids = [*changed, *removed]
+    return Published(against.number, rows, now, int(placed), int(unplaced), oids)
+
+
+def index_search(connection: Connection, published: Published) -> None:
+    """Bring the search index up to the publish. Commits."""
+    oids = None if published.changed_oids is None else list(published.changed_oids)
+    connection.execute(QUERIES["index_search"], {"number": published.number, "oids": oids})
+    connection.commit()
+
+
+def _fill(name: str, **parts: sql.Composable) -> sql.Composed:
+    return sql.SQL(_text(QUERIES[name])).format(**parts)
+
+
+def _text(text: str) -> Any:
+    """A query of ours, for psycopg's LiteralString."""
+    return text
+
+
+def _row(connection: Connection, query: Any, values: Mapping[str, Any] | None = None) -> tuple[Any, ...]:
+    row = connection.execute(query, values).fetchone()
+    return row if row else (None,)

@@ -1,0 +1,189 @@
+"""The command line as a program: exit statuses, and one whole life of `twin up` with the accidents that befall it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from postgis.cluster import Cluster
+from postgis.home import read_holder
+
+ROOT = Path(__file__).parents[1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Twin:
+    """One home and port to run commands with."""
+
+    home: Path
+    port: int
+
+    def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        settings = {"TWIN_HOME": str(self.home), "TWIN_PORT": str(self.port), "TWIN_WEB_PROCESSES": "1", **environment}
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("TWIN_")}
+        command = [sys.executable, "-m", "twin", *words]
+        return subprocess.run(command, cwd=ROOT, env={**clean, **settings}, capture_output=True, text=True, check=False, timeout=180)
+
+    def get(self, path: str) -> int:
+        """Status of a request to the server, 0 when there is none."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as exc:
+            return exc.code
+        except OSError:
+            return 0
+
+
+@pytest.fixture(scope="module")
+def twin() -> Iterator[Twin]:
+    """A home of this module's own."""
+    home = Path(tempfile.mkdtemp(prefix="yuetu-cli-", dir="/tmp"))
+    home.chmod(0o755)
+    twin = Twin(home, free_port())
+    yield twin
+    twin("down")
+    Cluster(home).stop()
+    shutil.rmtree(home)
+
+
+def processes_of(home: Path) -> list[str]:
+    """Command lines of the processes that have this home in their environment or name."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            text = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(home).encode() in text and int(entry.name) != os.getpid():
+            found.append((entry / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+def until(true: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "said"),
+    [
+        (["export"], {}, "does not exist yet"),
+        (["no-such-command"], {}, "No such command"),
+        (["import", "/no/such/file.shp"], {}, "/no/such/file.shp"),
+        (["publish", "/no/such/file.toml"], {}, "/no/such/file.toml"),
+        (["user", "reset-password", "nobody"], {}, "没有账户"),
+        (["key", "revoke", "nothing"], {}, "no live key"),
+        (["layers"], {"TWIN_PORT": "http"}, "TWIN_PORT"),
+        (["layers"], {"TWIN_DATABASE_URL": "postgresql://127.0.0.1:1/x"}, "cannot be reached"),
+        (["up"], {"TWIN_DATABASE_URL": "nonsense"}, "not a PostgreSQL URL"),
+        (["up"], {"TWIN_HOST": "203.0.113.1"}, "TWIN_HOST"),
+        (["layers"], {"TWIN_HOME": "/proc/nowhere"}, "TWIN_HOME"),
+    ],
+)
+def test_refused_input_ends_with_2_and_no_traceback(twin: Twin, words: list[str], environment: dict[str, str], said: str) -> None:
+    done = twin(*words, **environment)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_our_fault_ends_with_1(twin: Twin, tmp_path: Path) -> None:
+    home = Path(tempfile.mkdtemp(prefix="yuetu-broken-", dir="/tmp"))
+    home.chmod(0o755)
+    (home / "pg").mkdir()
+    (home / "pg" / "twin.ready").touch()
+    done = twin("layers", TWIN_HOME=str(home))
+    shutil.rmtree(home)
+    assert done.returncode == 1
+    assert "start.log" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_layers_as_json_and_keys_that_are_shown_once(twin: Twin) -> None:
+    assert json.loads(twin("layers", "--json").stdout) == []
+    made = twin("key", "add", "another-system")
+    assert made.returncode == 0
+    assert len(made.stdout.strip()) > 40
+    listed = twin("key", "list").stdout
+    assert "another-system" in listed
+    assert made.stdout.strip() not in listed
+    assert twin("key", "add", "another-system").returncode == 2
+    assert twin("key", "revoke", "another-system").returncode == 0
+    assert read_holder(twin.home) is None
+    assert not Cluster(twin.home).health(), "a command stops the cluster that it started"
+
+
+def test_help_is_quick() -> None:
+    begun = time.monotonic()
+    done = subprocess.run([sys.executable, "-m", "twin", "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert time.monotonic() - begun < 2
+    assert done.returncode == 0
+    assert "import" in done.stdout
+
+
+@pytest.mark.journey
+def test_a_whole_life(twin: Twin) -> None:
+    first = twin("up", "--no-demo")
+    assert first.returncode == 0, first.stderr
+    assert "初始口令" in first.stdout
+    assert f"http://127.0.0.1:{twin.port}" in first.stdout
+    assert twin.get("/readyz") == 200
+
+    second = twin("up", "--no-demo")
+    pid = int(read_holder(twin.home)["pid"])
+    assert second.returncode == 2
+    assert str(pid) in second.stderr
+    assert f"http://127.0.0.1:{twin.port}" in second.stderr
+
+    elsewhere = Path(tempfile.mkdtemp(prefix="yuetu-elsewhere-", dir="/tmp"))
+    elsewhere.chmod(0o755)
+    third = twin("up", "--no-demo", TWIN_HOME=str(elsewhere))
+    shutil.rmtree(elsewhere)
+    assert third.returncode == 2
+    assert f"port {twin.port}" in third.stderr
+    assert "TWIN_PORT" in third.stderr
+
+    os.kill(pid, signal.SIGKILL)
+    begun = time.monotonic()
+    again = twin("up", "--no-demo")
+    assert again.returncode == 0, again.stderr
+    assert time.monotonic() - begun < 15
+    assert "初始口令" not in again.stdout
+    assert twin.get("/readyz") == 200
+
+    assert twin("layers", "--json").returncode == 0
+    assert Cluster(twin.home).health(), "a command leaves the running cluster alone"
+
+    for child in json.loads((twin.home / "children.json").read_text()):
+        os.kill(child["pid"], signal.SIGKILL)
+    until(lambda: twin.get("/readyz") == 200)
+
+    os.kill(int((twin.home / "pg" / "postmaster.pid").read_text().split("\n", 1)[0]), signal.SIGKILL)
+    until(lambda: twin.get("/readyz") == 200)
+    assert twin.get("/livez") == 200
+
+    down = twin("down")
+    assert down.returncode == 0, down.stderr
+    assert processes_of(twin.home) == []
+    assert not (twin.home / "pg" / "postmaster.pid").exists()
+    assert twin("down").returncode == 0

@@ -1,0 +1,149 @@
+"""Events as a browser reads them: in commit order, resumable by number, only what the reader may know."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from postgis.connect import EDITOR, IMPORTER, Database, connect
+from postgis.jobs import JobRequest, submit
+from tests.tile_scene import Row, put_rows, square
+from tests.web.conftest import Site, problem_of
+
+
+class Reader:
+    """One open stream and the events it brought so far."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._lines = response.iter_lines()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        block: dict[str, str] = {}
+        try:
+            for line in self._lines:
+                name, _, value = line.partition(": ")
+                if line.startswith("data: "):
+                    self.events.append({**json.loads(value), "event": block["event"], "id": int(block["id"])})
+                elif name in ("id", "event"):
+                    block[name] = value
+        except (httpx.HTTPError, httpx.StreamError):
+            pass
+
+    def wait(self, count: int, patience_s: float = 5) -> list[dict[str, Any]]:
+        """The events once there are `count`, or what there is when patience ends."""
+        deadline = time.monotonic() + patience_s
+        while len(self.events) < count and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return list(self.events)
+
+
+@contextmanager
+def listening(client: httpx.Client, query: str = "", **headers: str) -> Iterator[Reader]:
+    with client.stream("GET", "/events" + query, headers={name.replace("_", "-"): value for name, value in headers.items()}) as response:
+        assert response.status_code == 200 and response.headers["content-type"].startswith("text/event-stream")
+        yield Reader(response)
+
+
+def write(site: Site, number: int) -> None:
+    """One row more in a layer."""
+    with connect(site.database, IMPORTER) as connection:
+        put_rows(connection, number, [Row(square(113.9, 22.6), name="新")])
+
+
+def unpublish_nothing(database: Database) -> None:
+    """A job that nobody runs: its event is for people signed in."""
+    with connect(database, EDITOR) as connection:
+        submit(connection, JobRequest("index-search", created_by="test"))
+
+
+def test_a_change_arrives_at_once(site: Site, web: httpx.Client) -> None:
+    with listening(web) as reader:
+        time.sleep(0.2)
+        started = time.monotonic()
+        write(site, site.houses.number)
+        (event,) = reader.wait(1)
+        assert event["topic"] == event["event"] == "layer" and event["payload"] == {"layer": "houses"} and event["id"] == event["seq"]
+        assert event["cells"] and time.monotonic() - started < 0.5
+
+
+def test_a_reader_resumes_where_it_was(site: Site, web: httpx.Client) -> None:
+    with listening(web) as reader:
+        time.sleep(0.2)
+        for _ in range(3):
+            write(site, site.houses.number)
+        first = reader.wait(3)[0]["seq"]
+    write(site, site.houses.number)
+    with listening(web, Last_Event_ID=str(first)) as reader:
+        time.sleep(0.2)
+        write(site, site.houses.number)
+        seen = [event["seq"] for event in reader.wait(4)]
+    assert len(seen) == 4 and seen == sorted(set(seen)) and seen[0] > first
+
+
+def test_hidden_layers_and_jobs_are_not_told(site: Site, web: httpx.Client, program: httpx.Client) -> None:
+    with listening(web) as stranger, listening(program) as insider:
+        time.sleep(0.2)
+        write(site, site.secret.number)
+        unpublish_nothing(site.database)
+        write(site, site.houses.number)
+        assert [(e["topic"], e["payload"].get("layer")) for e in insider.wait(3)] == [
+            ("layer", "secret"),
+            ("job", None),
+            ("layer", "houses"),
+        ]
+        assert [e["payload"].get("layer") for e in stranger.wait(1)] == ["houses"]
+        time.sleep(0.1)
+        assert len(stranger.events) == 1
+
+
+def test_topics(site: Site, program: httpx.Client) -> None:
+    with listening(program, "?topics=job,product") as reader:
+        time.sleep(0.2)
+        write(site, site.houses.number)
+        unpublish_nothing(site.database)
+        assert [event["topic"] for event in reader.wait(1)] == ["job"]
+
+
+def test_a_number_from_the_future_means_now(site: Site, web: httpx.Client) -> None:
+    with listening(web, Last_Event_ID="9007199254740991") as reader:
+        time.sleep(0.2)
+        write(site, site.houses.number)
+        assert len(reader.wait(1)) == 1
+
+
+@pytest.mark.parametrize("last", ["", "abc", "-1", "1.5", "9" * 400, "1e3"])
+def test_odd_numbers(web: httpx.Client, last: str) -> None:
+    assert problem_of(web.get("/events", headers={"Last-Event-ID": last}), 400)["place"] == "Last-Event-ID"
+
+
+def test_head_of_a_stream_ends(web: httpx.Client) -> None:
+    answer = web.head("/events")
+    assert answer.status_code == 200 and not answer.content
+
+
+def test_many_writers_no_event_is_missed(site: Site, web: httpx.Client) -> None:
+    """Six writers and a slow transaction: everything committed arrives, in order, although it was numbered late."""
+    with listening(web) as reader:
+        time.sleep(0.2)
+        slow = threading.Thread(target=_write_slowly, args=(site,))
+        quick = [threading.Thread(target=lambda: [write(site, site.houses.number) for _ in range(10)]) for _ in range(6)]
+        for thread in (slow, *quick):
+            thread.start()
+        for thread in (slow, *quick):
+            thread.join()
+        seen = [event["seq"] for event in reader.wait(61, 10)]
+    assert len(seen) == 61 and seen == sorted(set(seen))
+
+
+def _write_slowly(site: Site) -> None:
+    with connect(site.database, IMPORTER) as connection:
+        put_rows(connection, site.houses.number, [Row(square(113.9, 22.6))])
+        time.sleep(1.5)

@@ -1,0 +1,364 @@
+"""The tiles' door as clients meet it: statuses, headers, caching, who sees what, and addresses that are refused with their place."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx
+import mapbox_vector_tile
+import pytest
+import pytest_asyncio
+
+from layers.catalog import LiveCatalog
+from postgis.connect import IMPORTER, Database, connect
+from postgis.pool import HotPool
+from postgis.statement import Statement
+from tests.tile_scene import BUILDING_FIELDS, Row, put_layer, put_rows, square
+from tiles.vector import VectorTiles
+from twin.errors import Unavailable
+from twin.layer import Access, Layer
+from twin.view import EVERYTHING, PUBLIC, Scope
+from web.front import Front
+from web.links import LinkMaker
+from web.metrics import Metrics
+from web.tiles import TileApp, accepts_gzip
+
+HERE = "/tiles/建筑/14/13382/7138"
+MVT = "application/vnd.mapbox-vector-tile"
+
+
+async def scope_by_header(request: Mapping[str, Any]) -> Scope:
+    """Stands for the accounts, which have tests of their own: the key names the scope."""
+    key = dict(request["headers"]).get(b"x-api-key", b"")
+    return {b"all": EVERYTHING, b"bound": Scope(EVERYTHING.access, ("440306",))}.get(key, PUBLIC)
+
+
+async def no_page(scope: Any, receive: Any, send: Any) -> None:
+    raise AssertionError("tiles have a door of their own")
+
+
+@pytest.fixture(scope="module")
+def layer(database: Database) -> Layer:
+    rows = [Row(square(114.0550, 22.5400), {"高度": i}, class_="住宅", division="440305" if i else "440306") for i in range(60)]
+    secret = Layer(number=0, id="secret", title_zh="内", access=Access.INTERNAL, fields=BUILDING_FIELDS)
+    put_layer(database, secret, [Row(square(114.0550, 22.5400))])
+    put_layer(database, Layer(number=0, id="bare", title_zh="无字段"), [Row("POINT(114.055 22.54)")])
+    put_layer(database, Layer(number=0, id="small", title_zh="小", fields=BUILDING_FIELDS), [Row(square(114.0550, 22.5400))])
+    return put_layer(database, Layer(number=0, id="建筑", title_zh="建筑", min_zoom=3, fields=BUILDING_FIELDS), rows)
+
+
+@pytest_asyncio.fixture(scope="module")
+async def tiles(database: Database, layer: Layer) -> AsyncIterator[VectorTiles]:
+    pool = await HotPool.open(database, 2)
+    catalog = LiveCatalog(database, pool)
+    await catalog.start()
+    yield VectorTiles(pool, catalog)
+    await catalog.stop()
+    await pool.close()
+
+
+@pytest.fixture(scope="module")
+def app(tiles: VectorTiles) -> Front:
+    links = LinkMaker("https://map.example/yzt")
+    return Front(TileApp(tiles, scope_by_header, links), no_page, links, Metrics())
+
+
+@pytest_asyncio.fixture(scope="module")
+async def client(app: Front) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t", headers={"accept-encoding": "identity"}) as made:
+        yield made
+
+
+def refuse_fetch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, touching the database is a failure."""
+
+    async def fetch(*_: Any, **__: Any) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr(HotPool, "fetch", fetch)
+
+
+@pytest.mark.parametrize("suffix", ["", ".mvt", ".pbf"])
+async def test_a_tile(client: httpx.AsyncClient, suffix: str) -> None:
+    answer = await client.get(HERE + suffix)
+    assert answer.status_code == 200 and answer.headers["content-type"] == MVT
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "content-encoding" not in answer.headers and "x-tile-truncated" not in answer.headers
+    assert answer.headers["access-control-allow-origin"] == "*"
+    features = mapbox_vector_tile.decode(answer.content)["建筑"]["features"]
+    assert len(features) == 60 and features[0]["properties"]["类别"] == "住宅"
+
+
+async def test_gzip_has_its_own_etag(client: httpx.AsyncClient) -> None:
+    plain = await client.get(HERE)
+    async with client.stream("GET", HERE, headers={"accept-encoding": "br;q=1, gzip;q=0.5"}) as packed:
+        body = b"".join([chunk async for chunk in packed.aiter_raw()])
+    assert packed.headers["content-encoding"] == "gzip" and gzip.decompress(body) == plain.content
+    assert packed.headers["etag"] == plain.headers["etag"][:-1] + '-gz"'
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert plain.headers["cache-control"] == "public, max-age=0, must-revalidate"
+    small = await client.get(HERE.replace("建筑", "small"), headers={"accept-encoding": "gzip"})
+    assert "content-encoding" not in small.headers and not small.headers["etag"].endswith('-gz"')
+
+
+async def test_not_modified_asks_no_database(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    etag = (await client.get(HERE)).headers["etag"]
+    packed = etag[:-1] + '-gz"'
+    refuse_fetch(monkeypatch)
+    for held, encoding, told in (
+        (etag, "identity", etag),
+        (f"W/{etag}", "identity", etag),
+        (f'"other", {etag}', "identity", etag),
+        (packed, "gzip", packed),
+        (etag, "gzip", etag),
+        ("*", "identity", etag),
+    ):
+        answer = await client.get(HERE, headers={"if-none-match": held, "accept-encoding": encoding})
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", told)
+        assert answer.headers["vary"] == "Accept-Encoding" and "cache-control" in answer.headers
+    monkeypatch.undo()
+    for held, encoding in (('"other"', "identity"), (packed, "identity"), (etag.strip('"'), "identity")):
+        assert (await client.get(HERE, headers={"if-none-match": held, "accept-encoding": encoding})).status_code == 200
+
+
+async def test_head_is_get_without_the_body(client: httpx.AsyncClient) -> None:
+    got, head = await client.get(HERE), await client.head(HERE)
+    assert head.status_code == 200 and head.content == b""
+    for name in ("content-length", "content-type", "etag", "cache-control", "vary"):
+        assert head.headers[name] == got.headers[name]
+
+
+async def test_empty_is_204(client: httpx.AsyncClient) -> None:
+    for path in ("/tiles/建筑/14/0/0", "/tiles/建筑/2/3/1", "/tiles/建筑/22/0/0"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.content) == (204, b"")
+        assert "content-type" not in answer.headers and "content-length" not in answer.headers
+        again = await client.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert again.status_code == 304
+
+
+async def test_composite(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/tiles/small,建筑/14/13382/7138.mvt")
+    assert set(mapbox_vector_tile.decode(answer.content)) == {"small", "建筑"}
+    assert answer.headers["etag"] != (await client.get("/tiles/建筑,small/14/13382/7138.mvt")).headers["etag"]
+
+
+async def test_a_versioned_address_may_be_kept_for_ever(client: httpx.AsyncClient, tiles: VectorTiles) -> None:
+    epoch = tiles.catalog.snapshot.layer("建筑", PUBLIC).epoch
+    assert epoch > 0
+    right = await client.get(f"{HERE}?v={epoch}")
+    assert right.headers["cache-control"] == "public, max-age=31536000, immutable"
+    for version in (str(epoch - 1), "", "x", "²", "9" * 40):
+        answer = await client.get(HERE, params={"v": version})
+        assert answer.status_code == 200 and "immutable" not in answer.headers["cache-control"]
+    hidden = await client.get(f"/tiles/secret/14/13382/7138?v={epoch}", headers={"x-api-key": "all"})
+    assert "immutable" not in hidden.headers["cache-control"]
+
+
+async def test_what_is_not_public_is_private_and_varies(client: httpx.AsyncClient) -> None:
+    path = "/tiles/secret/14/13382/7138"
+    mine = await client.get(path, headers={"x-api-key": "all"})
+    assert mine.status_code == 200
+    assert mine.headers["cache-control"] == "private, max-age=0, must-revalidate"
+    assert mine.headers["vary"] == "Accept-Encoding, Authorization, X-API-Key, Cookie"
+    others = await client.get(path, headers={"if-none-match": mine.headers["etag"]})
+    absent = await client.get("/tiles/absent/14/13382/7138")
+    assert others.status_code == absent.status_code == 404
+    assert {**others.json(), "request_id": "", "detail": "", "detail_en": ""} == {
+        **absent.json(),
+        "request_id": "",
+        "detail": "",
+        "detail_en": "",
+    }
+    assert (await client.get("/tiles/建筑,secret/14/13382/7138")).status_code == 404
+
+
+async def test_a_bounded_caller_gets_their_part_and_never_a_shared_copy(client: httpx.AsyncClient) -> None:
+    public, bound = await asyncio.gather(client.get(HERE), client.get(HERE, headers={"x-api-key": "bound"}))
+    assert len(mapbox_vector_tile.decode(bound.content)["建筑"]["features"]) == 1
+    assert bound.headers["cache-control"].startswith("private") and bound.headers["etag"] != public.headers["etag"]
+    assert (await client.get(HERE, headers={"x-api-key": "bound", "if-none-match": public.headers["etag"]})).status_code == 200
+    unbounded = await client.get(HERE, headers={"x-api-key": "all"})
+    assert unbounded.headers["etag"] == public.headers["etag"] and unbounded.headers["cache-control"].startswith("public")
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ({"类别": "住宅"}, 60),
+        ({"高度": "7"}, 1),
+        ({"高度": "-1e3"}, 0),
+        ({"datetime": "2021-01-01T00:00:00Z"}, 60),
+        ({"datetime": "../2019-01-01"}, 0),
+        ({"datetime": "2021-01-01/.."}, 60),
+        ({"plan": "旧改"}, 60),
+    ],
+)
+async def test_narrowed(client: httpx.AsyncClient, query: dict[str, str], count: int) -> None:
+    answer = await client.get(HERE, params=query)
+    assert answer.status_code == (200 if count else 204)
+    assert len(mapbox_vector_tile.decode(answer.content).get("建筑", {"features": []})["features"]) == count
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ("bbox=1,2,3,4", "bbox"),
+        ("名称=x", "名称"),
+        ("raw=1", "raw"),
+        ("高度=nan", "高度"),
+        ("高度=1_0", "高度"),
+        ("高度=٣", "高度"),
+        ("高度=1&高度=2", "高度"),
+        ("floors=1.5", "floors"),
+        ("listed=yes", "listed"),
+        ("built=2020-13-45", "built"),
+        ("datetime=2020-13-45/..", "datetime"),
+        ("datetime=", "datetime"),
+        ("plan=", "plan"),
+        ("%ff=1", "query"),
+        ("类别=%00", "类别"),
+    ],
+)
+async def test_parameters_refused_by_name(client: httpx.AsyncClient, query: str, place: str) -> None:
+    answer = await client.get(f"{HERE}?{query}")
+    assert answer.status_code == 400 and answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["place"] == place and problem["status"] == 400 and problem["detail"] and problem["detail_en"]
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_filter_must_hold_for_every_layer(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/tiles/small,建筑/14/13382/7138?高度=7")).status_code == 200
+    answer = await client.get("/tiles/bare,建筑/14/13382/7138?高度=7")
+    assert (answer.status_code, answer.json()["place"]) == (400, "高度")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "place"),
+    [
+        ("/tiles/建筑/14/16384/0", 400, "x"),
+        ("/tiles/建筑/14/0/16384", 400, "y"),
+        ("/tiles/建筑/23/0/0", 400, "z"),
+        ("/tiles/建筑/-1/0/0", 400, "z"),
+        ("/tiles/建筑/a/0/0", 400, "z"),
+        ("/tiles/建筑/٣/0/0", 400, "z"),
+        ("/tiles/建筑/0/0/1e0", 400, "y"),
+        ("/tiles/nothing/0/0/0", 404, "layer"),
+        ("/tiles/建筑'/0/0/0", 404, "layer"),
+        ("/tiles/建筑,建筑/0/0/0", 400, "layers"),
+        ("/tiles/" + ",".join(f"l{i}" for i in range(17)) + "/0/0/0", 400, "layers"),
+        ("/tiles/,/0/0/0", 400, "layers"),
+        ("/tiles//0/0/0", 404, "layer"),
+        ("/tiles/建筑/0/0/0.png", 404, "path"),
+        ("/tiles/建筑/0/0/0.mvt.gz", 404, "path"),
+        ("/tiles/建筑/0/0", 404, "path"),
+        ("/tiles/建筑/0/0/0/0", 404, "path"),
+        ("/tiles/建筑", 404, "path"),
+        ("/tiles/", 404, "path"),
+        ("/tiles/nothing.json", 404, "layer"),
+    ],
+)
+async def test_addresses_refused_with_their_place(client: httpx.AsyncClient, path: str, status: int, place: str) -> None:
+    answer = await client.get(path)
+    assert (answer.status_code, answer.json()["place"]) == (status, place)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_tiles_are_only_read(client: httpx.AsyncClient, method: str) -> None:
+    assert (await client.request(method, HERE)).status_code == 405
+
+
+async def test_a_database_that_is_away_is_503_and_a_known_tile_still_304(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etag = (await client.get(HERE)).headers["etag"]
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise Unavailable("the database is away", "数据库暂不可用")
+
+    monkeypatch.setattr(HotPool, "fetch", away)
+    answer = await client.get(HERE)
+    assert answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await client.get(HERE, headers={"if-none-match": etag})).status_code == 304
+
+
+async def test_a_truncated_tile_says_so(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiles.vector.tile_statement", lambda views, layers: Statement("SELECT 'x'::bytea, true"))
+    answer = await client.get(HERE)
+    assert answer.headers["x-tile-truncated"] == "1"
+    assert "X-Tile-Truncated" in answer.headers["access-control-expose-headers"]
+
+
+async def test_the_query_ends_when_its_client_leaves(app: Front, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before a tenth of a second, and only when nobody else waits for the same tile."""
+    monkeypatch.setattr("tiles.vector.tile_statement", lambda views, layers: Statement("SELECT pg_sleep(30)::text::bytea, false"))
+    gone, sent = asyncio.Event(), []
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    request = {"type": "http", "method": "GET", "path": HERE, "raw_path": HERE.encode(), "query_string": b"", "headers": []}
+    task = asyncio.create_task(app(request, receive, send))
+    await asyncio.sleep(0.3)
+    assert not task.done()
+    gone.set()
+    await asyncio.wait_for(task, 1)
+    assert sent == []
+
+
+async def test_tilejson(client: httpx.AsyncClient, tiles: VectorTiles) -> None:
+    answer = await client.get("/tiles/建筑,small.json")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "application/json"
+    made = answer.json()
+    epoch = max(tiles.catalog.snapshot.layer(name, PUBLIC).epoch for name in ("建筑", "small"))
+    assert made["tiles"] == [f"https://map.example/yzt/tiles/%E5%BB%BA%E7%AD%91,small/{{z}}/{{x}}/{{y}}.mvt?v={epoch}"]
+    assert [layer["id"] for layer in made["vector_layers"]] == ["建筑", "small"]
+    assert made["bounds"][0] == pytest.approx(114.055) and made["minzoom"] == 0
+    path = httpx.URL(made["tiles"][0].format(z=14, x=13382, y=7138)).raw_path.decode().removeprefix("/yzt")
+    assert (await client.get(path)).headers["cache-control"].endswith("immutable")
+    again = await client.get("/tiles/建筑,small.json", headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+    assert (await client.get("/tiles/建筑.json?x=1")).json()["place"] == "x"
+    hidden = await client.get("/tiles/secret.json", headers={"x-api-key": "all"})
+    assert hidden.headers["cache-control"].startswith("private") and (await client.get("/tiles/secret.json")).status_code == 404
+
+
+async def test_a_change_is_seen_at_once(client: httpx.AsyncClient, database: Database, layer: Layer) -> None:
+    before = (await client.get(HERE)).headers["etag"]
+    with connect(database, IMPORTER) as importer:
+        put_rows(importer, layer.number, [Row(square(114.0570, 22.5420), {"高度": 7})])
+    for _ in range(50):
+        answer = await client.get(HERE, headers={"if-none-match": before})
+        if answer.status_code == 200:
+            break
+        await asyncio.sleep(0.01)
+    assert answer.status_code == 200 and len(mapbox_vector_tile.decode(answer.content)["建筑"]["features"]) == 61
+
+
+@pytest.mark.parametrize(
+    ("value", "taken"),
+    [
+        ("gzip", True),
+        ("GZIP", True),
+        ("deflate, gzip;q=0.1", True),
+        ("x-gzip", True),
+        ("*", True),
+        ("br, *;q=0.1", True),
+        ("gzip;q=0", False),
+        ("gzip;q=0.000", False),
+        ("gzip;q=0, *", False),
+        ("*;q=0", False),
+        ("identity", False),
+        ("", False),
+        ("notgzip", False),
+    ],
+)
+def test_who_takes_gzip(value: str, taken: bool) -> None:
+    assert accepts_gzip(value) is taken

@@ -1,0 +1,5 @@
+"""import: files into layers."""
+
+
+def import_files() -> None:
+    """Import files."""

@@ -1,0 +1,144 @@
+"""The one place where the parts meet: settings in, an ASGI application out; it stands and answers before its database does."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+
+from layers.access import scope_of
+from layers.accounts import Accounts
+from layers.catalog import LiveCatalog
+from postgis import outbox
+from postgis.blobs import BlobStore
+from postgis.cluster import Cluster
+from postgis.connect import Database
+from postgis.editing import EditorPool
+from postgis.pool import HotPool
+from tiles.vector import VectorTiles
+from twin import __version__
+from twin.errors import TwinError
+from twin.settings import Settings, read_settings
+from twin.view import Scope
+from web import auth, collections, divisions, docs, events, health, imports, jobs, layers, pages, products, search, styles
+from web.callers import Callers
+from web.deps import House
+from web.errors import handle
+from web.front import App, Front, Receive, Send
+from web.hub import Hub
+from web.links import LinkMaker
+from web.metrics import Metrics
+from web.tiles import TileApp
+
+#: Order matters: the page's files are asked last.
+ROUTERS = (collections, products, styles, layers, divisions, search, auth, imports, jobs, events, health, docs, pages)
+_SETTLE_S = 1.0
+_SETTLE_STEP_S = 0.003
+
+
+def application() -> App:
+    """What granian calls in each of its processes."""
+    return create_app()
+
+
+def create_app(settings: Settings | None = None) -> App:
+    """The whole server as one ASGI application; its lifespan opens what `settings` (None: the environment) point to and closes it again."""
+    settings = settings or read_settings()
+    house = build(settings, database_of(settings))
+    health.watch(house)
+    door = TileApp(VectorTiles(house.pool, house.catalog), partial(_scope_of_request, house), house.links)
+    return Front(_tiles(house, door), _rest(house), house.links, house.metrics)
+
+
+def database_of(settings: Settings) -> Database:
+    """Where the data are; whether they can be reached is another question."""
+    return Database(settings.database_url, private=False) if settings.database_url else Cluster(settings.home).database
+
+
+def build(settings: Settings, database: Database) -> House:
+    """The parts of one process, none of them connected yet."""
+    pool, editor = HotPool(database, settings.hot_connections), EditorPool(database)
+    accounts, catalog = Accounts(editor), LiveCatalog(database, pool)
+    hub = Hub(
+        partial(outbox.read_after, pool), partial(outbox.last_seq, pool), partial(outbox.listen, database), partial(_settled, catalog)
+    )
+    return House(
+        settings=settings,
+        links=LinkMaker(settings.public_url, settings.trusted_proxies),
+        metrics=Metrics(),
+        editor=editor,
+        accounts=accounts,
+        callers=Callers(accounts),
+        pool=pool,
+        catalog=catalog,
+        hub=hub,
+        blobs=BlobStore(settings.home),
+    )
+
+
+def _rest(house: House) -> FastAPI:
+    """Everything but tiles."""
+    api = FastAPI(
+        title="粤图 Yuetu",
+        version=__version__,
+        summary="省域数字孪生与城市信息模型服务 · Geospatial digital twin of a province",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    api.state.house = house
+    for module in ROUTERS:
+        api.include_router(module.router)
+    for kind in (TwinError, HTTPException, Exception):
+        api.add_exception_handler(kind, handle)
+    api.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=1)
+    return api
+
+
+@asynccontextmanager
+async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
+    """Open what needs a database without waiting for it, and close it in the opposite order."""
+    house: House = api.state.house
+    house.editor.open()
+    await house.catalog.start()
+    reading = asyncio.create_task(house.hub.run(), name="events")
+    try:
+        yield
+    finally:
+        house.hub.close()
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+        await house.catalog.stop()
+        await house.pool.close()
+        await asyncio.to_thread(house.editor.close)
+
+
+def _tiles(house: House, door: TileApp) -> App:
+    """The tiles' door, shut until there is a catalogue: before that, no layer is unknown."""
+
+    async def tiles(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        _ = house.snapshot
+        await door(scope, receive, send)
+
+    return tiles
+
+
+async def _scope_of_request(house: House, scope: Mapping[str, Any]) -> Scope:
+    """What the sender of a request may see."""
+    return scope_of(await house.callers.of(scope))
+
+
+async def _settled(catalog: LiveCatalog, seq: int) -> None:
+    """Wait until the catalogue knows of event `seq`; not for ever, for it may be unable to."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SETTLE_S):
+            while catalog.snapshot.epoch < seq:  # noqa: ASYNC110  (a snapshot has no event to wait for)
+                await asyncio.sleep(_SETTLE_STEP_S)

@@ -1,0 +1,207 @@
+"""OGC API – Features Part 1 over the catalogue: landing, conformance, collections, items, one item, queryables, schema."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from postgis.features import statement
+from twin.errors import BadParameter, NotFound
+from twin.layer import Layer, layer_number_of
+from twin.view import Bbox, Page, Scope, View
+from web import caching, features, ogc, pages, values
+from web.deps import CatalogDep, House, HouseDep, LinksDep, ScopeDep
+from web.features import CollectionFrame
+from web.json import GeoJson, Json, SchemaJson
+from web.links import Links
+from web.params import AFTER, BBOX, DATETIME, FORMAT_JSON, FORMAT_PAGE, LIMIT, Parameter, Query, documented
+
+router = APIRouter(tags=["features"])
+
+ITEMS_BUDGET_S: Final = 10.0
+_ITEMS: Final[tuple[Parameter[Any], ...]] = (LIMIT, BBOX, DATETIME, AFTER, FORMAT_JSON)
+_NOT_FILTERS: Final = frozenset(parameter.name for parameter in _ITEMS)
+_MAX_OID: Final = 2**53
+_DEFAULT_LIMIT: Final = 10
+_CRS_HEADER: Final = {"content-crs": f"<{ogc.CRS84}>"}
+
+
+def only_json(request: Request) -> None:
+    """BadParameter for any query parameter but `f=json`."""
+    Query(request.scope["query_string"], [FORMAT_JSON.name]).get(FORMAT_JSON)
+
+
+@router.get("/", openapi_extra=documented(FORMAT_PAGE), summary="The map page, or the landing page as JSON")
+async def root(request: Request, links: LinksDep) -> Response:
+    """The map for browsers; the landing page for programs that ask for JSON."""
+    if _wants_landing(request):
+        return Json(ogc.landing(links), headers={"vary": "Accept"})
+    return await pages.map_page(request)
+
+
+def _wants_landing(request: Request) -> bool:
+    """`f` decides; without it the Accept header. The page reads its own state from any other parameter."""
+    raw = request.scope["query_string"]
+    if raw.startswith(b"f=") or b"&f=" in raw:
+        return Query(raw, [FORMAT_PAGE.name]).get(FORMAT_PAGE) == "json"
+    accept = request.headers.get("accept", "")
+    return "json" in accept and "text/html" not in accept
+
+
+@router.get("/ogc", openapi_extra=documented(FORMAT_JSON))
+async def landing(request: Request, links: LinksDep) -> Response:
+    """The landing page of the OGC API."""
+    only_json(request)
+    return Json(ogc.landing(links))
+
+
+@router.get("/conformance", openapi_extra=documented(FORMAT_JSON))
+async def conformance(request: Request) -> Response:
+    """The conformance classes that hold."""
+    only_json(request)
+    return Json({"conformsTo": ogc.CONFORMANCE})
+
+
+@router.get("/collections", openapi_extra=documented(FORMAT_JSON))
+async def collections(request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+    """The collections the caller may read."""
+    only_json(request)
+    return Json(ogc.collections(tuple(catalog.layers(scope)), links), headers=caching.headers(scope))
+
+
+@router.get("/collections/{collection}", openapi_extra=documented(FORMAT_JSON))
+async def collection(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+    """One collection."""
+    only_json(request)
+    return Json(ogc.collection(catalog.layer(collection, scope), links), headers=caching.headers(scope))
+
+
+@router.get("/collections/{collection}/queryables", openapi_extra=documented(FORMAT_JSON))
+async def queryables(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+    """What `?name=value` may ask for, as JSON Schema."""
+    only_json(request)
+    return SchemaJson(ogc.queryables(catalog.layer(collection, scope), links), headers=caching.headers(scope))
+
+
+@router.get("/collections/{collection}/schema", openapi_extra=documented(FORMAT_JSON))
+async def schema(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+    """What a feature of the collection is made of, as JSON Schema."""
+    only_json(request)
+    return SchemaJson(ogc.schema(catalog.layer(collection, scope), links), headers=caching.headers(scope))
+
+
+@router.get("/collections/{collection}/items", openapi_extra=documented(*_ITEMS), response_class=StreamingResponse)
+async def items(collection: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+    """Features as GeoJSON, in pages; each queryable is a parameter too."""
+    layer = catalog.layer(collection, scope)
+    query = _items_query(request, layer)
+    view = _view(layer, scope, query)
+    headers = (
+        caching.headers(scope) | _CRS_HEADER | {"etag": caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base)}
+    )
+    if caching.unchanged(request, headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    rest = features.pages(_fetcher(house, layer), view)
+    first = await anext(rest)
+    frame = CollectionFrame(
+        layer, _items_links(links, layer, query), _next_link(links, layer, query), _total(layer, view), view.page == Page(_limit(query))
+    )
+    return StreamingResponse(features.collection(frame, first, rest), media_type=ogc.GEOJSON, headers=headers)
+
+
+@router.get("/collections/{collection}/items/{item}", openapi_extra=documented(DATETIME, FORMAT_JSON))
+async def item(
+    collection: str, item: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep
+) -> Response:
+    """One feature; at another moment with `datetime`."""
+    layer = catalog.layer(collection, scope)
+    query = Query(request.scope["query_string"], [DATETIME.name, FORMAT_JSON.name])
+    query.get(FORMAT_JSON)
+    view = View(layer.id, scope, valid_at=query.get(DATETIME), oid=_oid(item, layer))
+    headers = (
+        caching.headers(scope) | _CRS_HEADER | {"etag": caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base)}
+    )
+    rows = await _fetcher(house, layer)(view)
+    if not rows:
+        raise _no_item(item)
+    if caching.unchanged(request, headers["etag"]):
+        return Response(status_code=304, headers=headers)
+    return GeoJson(features.with_links(features.feature(rows[-1], layer), _item_links(links, layer, item)), headers=headers)
+
+
+def _oid(text: str, layer: Layer) -> int:
+    """The feature id in a path; NotFound when no feature of the layer can have it."""
+    try:
+        oid = values.integer(text, "item", 0, _MAX_OID)
+    except BadParameter as exc:
+        raise _no_item(text) from exc
+    if layer_number_of(oid) != layer.number:
+        raise _no_item(text)
+    return oid
+
+
+def _no_item(text: str) -> NotFound:
+    """The refusal of a feature that is not there, or not for this caller: the same answer."""
+    return NotFound(f"there is no feature {text[:60]!r} here", f"没有要素 {text[:60]!r}", place="item")
+
+
+def _items_query(request: Request, layer: Layer) -> Query:
+    """The query of an items request: its own parameters and the layer's queryables."""
+    query = Query(request.scope["query_string"], [*_NOT_FILTERS, *ogc.queryables_of(layer)])
+    query.get(FORMAT_JSON)
+    return query
+
+
+def _view(layer: Layer, scope: Scope, query: Query) -> View:
+    """What an items request asks for, as one value."""
+    asked = ogc.queryables_of(layer)
+    bounds = query.get(BBOX)
+    return View(
+        layer.id,
+        scope,
+        area=None if bounds is None else Bbox(bounds),
+        valid_at=query.get(DATETIME),
+        filters=tuple(features.equals(asked[name], text) for name, text in query.texts.items() if name not in _NOT_FILTERS),
+        page=Page(_limit(query), query.get(AFTER) or 0),
+    )
+
+
+def _limit(query: Query) -> int:
+    return query.get(LIMIT) or _DEFAULT_LIMIT
+
+
+def _fetcher(house: House, layer: Layer) -> Callable[[View], Awaitable[features.Rows]]:
+    """Reads a view of `layer` within the budget of this door."""
+
+    async def fetch(view: View) -> features.Rows:
+        return await house.pool.fetch(statement(view, layer), view.scope, ITEMS_BUDGET_S)
+
+    return fetch
+
+
+def _total(layer: Layer, view: View) -> int | None:
+    """How many match in all, where the catalogue's own count says it."""
+    narrowed = view.area or view.valid_at or view.filters or view.scope.divisions or view.scope.area_4490
+    return None if narrowed else layer.count
+
+
+def _items_links(links: Links, layer: Layer, query: Query) -> tuple[dict[str, Any], ...]:
+    """self and collection."""
+    here = links.to("collections", layer.id, "items", **query.texts)
+    return (ogc.link(here, "self", ogc.GEOJSON), ogc.link(links.to("collections", layer.id), "collection", ogc.JSON, layer.title_zh))
+
+
+def _next_link(links: Links, layer: Layer, query: Query) -> Callable[[int], dict[str, Any]]:
+    """The link to the page after a feature."""
+    return lambda oid: ogc.link(links.to("collections", layer.id, "items", **(query.texts | {AFTER.name: str(oid)})), "next", ogc.GEOJSON)
+
+
+def _item_links(links: Links, layer: Layer, item: str) -> list[dict[str, Any]]:
+    """self and collection."""
+    here = ("collections", layer.id)
+    return [
+        ogc.link(links.to(*here, "items", item), "self", ogc.GEOJSON),
+        ogc.link(links.to(*here), "collection", ogc.JSON, layer.title_zh),
+    ]

@@ -1,0 +1,117 @@
+"""Files in by HTTP: the upload is kept by its hash and a job imports it; reports and findings can be read afterwards."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from importers import suffixes
+from postgis import jobs as queue
+from postgis.blobs import Blob, record_blob
+from postgis.editing import Connection
+from postgis.jobs import JobRequest
+from postgis.reports import Finding, ImportRun, findings_statement, run_statement, runs_statement, to_finding, to_run
+from twin.errors import BadFile, BadParameter, NotFound
+from twin.view import EVERYTHING
+from web import uploads
+from web.deps import House, HouseDep, ImporterDep, JobReaderDep, LinksDep
+from web.jobs import uuid_of
+from web.json import Json, parse
+from web.links import Links
+from web.params import AFTER, LIMIT, SEARCH_LIMIT, Parameter, Query, documented
+
+router = APIRouter(prefix="/imports", tags=["jobs"])
+
+_BUDGET_S: Final = 5.0
+_NO_STORE: Final = {"cache-control": "private, no-store"}
+_FINDINGS: Final[tuple[Parameter[Any], ...]] = (LIMIT, AFTER)
+_FORM: Final = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary"},
+        "options": {"type": "string", "contentMediaType": "application/json", "description": "JSON object, as `twin import` takes it."},
+    },
+}
+_BODY: Final = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}}
+
+
+@router.post("", status_code=202, openapi_extra=_BODY)
+async def upload(request: Request, house: HouseDep, links: LinksDep, caller: ImporterDep) -> Response:
+    """Take a file and queue its import; the answer names the job to watch."""
+    blob, options = await _receive(request, house)
+    args = {"blob": blob.sha256, "name": blob.name, "options": options}
+    job = await house.editor.run(_queue, blob, JobRequest("import", args, created_by=caller.name or ""))
+    return Json({"job": job}, 202, headers={**_NO_STORE, "location": links.to("jobs", str(job))})
+
+
+async def _receive(request: Request, house: House) -> tuple[Blob, dict[str, Any]]:
+    """The upload as a kept file and its options; nothing is left behind when either is refused."""
+    max_bytes = house.settings.max_upload_mb * 1024 * 1024
+    writer = house.blobs.writer(max_bytes)
+    with writer:
+        form = await uploads.receive(request, writer, max_bytes)
+        _check_suffix(form.file_name)
+        options = parse(form.options, "options")
+        if not isinstance(options, dict):
+            raise BadParameter("options must be a JSON object", "options 必须是 JSON 对象", place="options")
+        return await run_in_threadpool(writer.finish, "application/octet-stream", form.file_name), options
+
+
+def _check_suffix(name: str) -> None:
+    """BadFile for a name no reader goes by; what is inside is looked at by the job."""
+    known = suffixes()
+    if not name.lower().endswith(known):
+        listed = " ".join(dict.fromkeys(known))
+        raise BadFile(f"{name!r} is of no known kind ({listed})", f"不支持的文件类型：{name!r}（支持 {listed}）", place="file", mend=listed)
+
+
+def _queue(connection: Connection, blob: Blob, job: JobRequest) -> UUID:
+    """Record the file and queue its import, both or none."""
+    record_blob(connection, blob)
+    return queue.submit(connection, job)
+
+
+@router.get("", openapi_extra=documented(SEARCH_LIMIT))
+async def list_imports(request: Request, house: HouseDep, _caller: JobReaderDep) -> Response:
+    """The newest imports first."""
+    query = Query(request.scope["query_string"], [SEARCH_LIMIT.name])
+    rows = await house.pool.fetch(runs_statement(query.get(SEARCH_LIMIT) or 50), EVERYTHING, _BUDGET_S)
+    return Json({"imports": [to_run(row).model_dump(exclude={"report"}) for row in rows]}, headers=_NO_STORE)
+
+
+@router.get("/{run}/report")
+async def report(run: str, house: HouseDep, _caller: JobReaderDep) -> Response:
+    """The report of a complete import: rows in = published + refused, and every rule with its count."""
+    found = await _run(house, uuid_of(run, "run"))
+    if found.report is None:
+        raise NotFound(f"import {found.id} is {found.status} and has no report", f"导入 {found.id} 没有报告（{found.status}）", place="run")
+    return Json(found.report, headers=_NO_STORE)
+
+
+@router.get("/{run}/findings", openapi_extra=documented(*_FINDINGS))
+async def findings(run: str, request: Request, house: HouseDep, links: LinksDep, _caller: JobReaderDep) -> Response:
+    """Every repair and refusal of an import with its place, a page at a time."""
+    query = Query(request.scope["query_string"], [parameter.name for parameter in _FINDINGS])
+    limit, after = query.get(LIMIT) or 100, query.get(AFTER) or 0
+    found = await _run(house, uuid_of(run, "run"))
+    rows = await house.pool.fetch(findings_statement(found.id, after, limit + 1), EVERYTHING, _BUDGET_S)
+    page = [to_finding(row) for row in rows[:limit]]
+    more = [_next(links, found, page[-1], limit)] if len(rows) > limit else []
+    return Json({"findings": page, "links": more}, headers=_NO_STORE)
+
+
+async def _run(house: House, run: UUID) -> ImportRun:
+    """The run; NotFound when there is none."""
+    rows = await house.pool.fetch(run_statement(run), EVERYTHING, _BUDGET_S)
+    if not rows:
+        raise NotFound(f"there is no import {run}", f"没有导入记录 {run}", place="run")
+    return to_run(rows[0])
+
+
+def _next(links: Links, run: ImportRun, last: Finding, limit: int) -> dict[str, str]:
+    """The link to the findings after `last`."""
+    return {"rel": "next", "href": links.to("imports", str(run.id), "findings", limit=limit, after=last.id), "type": "application/json"}

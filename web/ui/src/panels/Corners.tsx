@@ -1,0 +1,69 @@
+/** The quiet corners: where the pointer is, and what must be said about the data shown. */
+import { Tag } from 'antd';
+import { useEffect, useMemo, useState } from 'react';
+import { useWords } from '../i18n';
+import { liveMap } from '../map/handle';
+import { shownLayers } from '../map/style';
+import { page } from '../state/page';
+import { useStore } from '../state/store';
+import { writeCoordinates } from './coordinates';
+import { useCopy } from './useCopy';
+
+function usePointer(): { lng: number; lat: number } | null {
+  const [at, setAt] = useState<{ lng: number; lat: number } | null>(null);
+  const camera = useStore(page, (state) => state.camera);
+  useEffect(() => {
+    const map = liveMap();
+    if (map === null) return;
+    const move = ({ lngLat }: { lngLat: { lng: number; lat: number } }) => setAt({ lng: lngLat.lng, lat: lngLat.lat });
+    map.on('mousemove', move);
+    return () => void map.off('mousemove', move);
+  }, [camera]);
+  return at;
+}
+
+function Coordinates() {
+  const words = useWords();
+  const copy = useCopy();
+  const camera = useStore(page, (state) => state.camera);
+  const pointer = usePointer() ?? camera;
+  const text = writeCoordinates(pointer.lng, pointer.lat);
+  return (
+    <button type="button" className="coordinates" title={words.coordinates} onClick={() => copy(`${pointer.lng.toFixed(6)},${pointer.lat.toFixed(6)}`)}>
+      <span>CGCS2000</span> {text}
+    </button>
+  );
+}
+
+function Marks() {
+  const words = useWords();
+  const items = useStore(page, (state) => state.items);
+  const products = useStore(page, (state) => state.products);
+  const layers = useStore(page, (state) => state.layers);
+  const shown = useMemo(
+    () => shownLayers({ items, products: products ?? [], layers }).map((id) => layers[id]),
+    [items, products, layers],
+  );
+  const onMap = (products ?? []).filter((product) => items.some((item) => item.visible && item.kind === 'product' && item.id === product.code));
+  const unreviewed = onMap.length < items.filter((item) => item.visible).length || onMap.some((product) => product.review_number === '未送审');
+  const numbers = [...new Set(onMap.map((product) => product.review_number).filter((number) => number !== '未送审'))];
+  const credits = [...new Set(shown.flatMap((layer) => [layer?.attribution ?? '', layer?.accuracy_note_zh ?? '']).filter((credit) => credit !== ''))];
+  if (shown.length === 0) return null;
+  return (
+    <div className="marks" aria-label={words.attribution}>
+      {shown.some((layer) => layer?.synthetic) && <Tag color="gold">{words.synthetic}</Tag>}
+      {unreviewed && <Tag>{words.notReviewed}</Tag>}
+      {numbers.length > 0 && <span>{numbers.join(' · ')}</span>}
+      {credits.length > 0 && <span className="credits">{credits.join(' · ')}</span>}
+    </div>
+  );
+}
+
+export function Corners({ phone }: { phone: boolean }) {
+  return (
+    <>
+      <Marks />
+      {!phone && <Coordinates />}
+    </>
+  );
+}
