@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from importers.geos import ArrowArray
 from twin.fields import FieldType
 
 Rows = NDArray[np.int64]
@@ -104,8 +104,8 @@ class Chunk:
     """Rows as read: numbers in the source, geometry as WKB (null allowed), attributes by position of `SourceMeta.columns`."""
 
     rows: Rows
-    wkb: pa.Array
-    columns: tuple[pa.Array, ...]
+    wkb: ArrowArray
+    columns: tuple[ArrowArray, ...]
 
 
 @dataclass(frozen=True, slots=True)

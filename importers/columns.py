@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from importers.base import Column, Finding, Report, Rows
+from importers.base import Column, Finding, Report, Rows, SourceMeta
+from importers.geos import ArrowArray, arrow, compute
 from twin.fields import FieldType
 
 #: A time without a zone is Beijing time: it comes from an office in China.
@@ -25,21 +25,22 @@ ARROW_TYPES = {
 }
 
 
+_KINDS = (
+    (pa.types.is_boolean, FieldType.BOOLEAN),
+    (pa.types.is_integer, FieldType.INTEGER),
+    (pa.types.is_floating, FieldType.NUMBER),
+    (pa.types.is_decimal, FieldType.NUMBER),
+    (pa.types.is_date, FieldType.DATE),
+    (pa.types.is_timestamp, FieldType.INSTANT),
+    (pa.types.is_binary, None),
+    (pa.types.is_large_binary, None),
+    (pa.types.is_fixed_size_binary, None),
+)
+
+
 def field_type(kind: pa.DataType) -> FieldType | None:
     """The type a column of Arrow type `kind` is carried in; None for bytes, which are not kept."""
-    if pa.types.is_boolean(kind):
-        return FieldType.BOOLEAN
-    if pa.types.is_integer(kind):
-        return FieldType.INTEGER
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return FieldType.NUMBER
-    if pa.types.is_date(kind):
-        return FieldType.DATE
-    if pa.types.is_timestamp(kind):
-        return FieldType.INSTANT
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return None
-    return FieldType.TEXT
+    return next((type_ for is_kind, type_ in _KINDS if is_kind(kind)), FieldType.TEXT)
 
 
 def describe(schema: pa.Schema, names: Sequence[str]) -> tuple[Column, ...]:
@@ -48,10 +49,8 @@ def describe(schema: pa.Schema, names: Sequence[str]) -> tuple[Column, ...]:
     return tuple(Column(name=name, type=kind) for name, kind in types if kind is not None)
 
 
-def carry(array: pa.Array, kind: FieldType, rows: Rows, name: str, report: Report) -> pa.Array:
+def carry(array: ArrowArray, kind: FieldType, rows: Rows, name: str, report: Report) -> ArrowArray:
     """`array` in the Arrow type of `kind`; text is NFC without NUL, bytes that are no text are replaced and reported."""
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if kind in (FieldType.TEXT, FieldType.JSON):
@@ -63,24 +62,25 @@ def carry(array: pa.Array, kind: FieldType, rows: Rows, name: str, report: Repor
     return array.cast(ARROW_TYPES[kind], safe=False)
 
 
-def _instant(array: pa.Array) -> pa.Array:
+def _instant(array: ArrowArray) -> ArrowArray:
     if pa.types.is_timestamp(array.type) and array.type.tz is None:
         naive = array.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-        return pc.subtract(naive, _NAIVE_OFFSET_US).cast(ARROW_TYPES[FieldType.INSTANT])
+        return compute.subtract(naive, _NAIVE_OFFSET_US).cast(ARROW_TYPES[FieldType.INSTANT])
     return array.cast(ARROW_TYPES[FieldType.INSTANT], safe=False)
 
 
-def _text(array: pa.Array, rows: Rows, name: str, report: Report) -> pa.Array:
+def _text(array: ArrowArray, rows: Rows, name: str, report: Report) -> ArrowArray:
     if pa.types.is_nested(array.type):
         values = [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in array.to_pylist()]
         array = pa.array(values, pa.string())
     array = _valid(array.cast(pa.string()), rows, name, report)
-    if pc.any(pc.match_substring(array, "\x00")).as_py():
-        array = pc.replace_substring(array, "\x00", "")
-    return pc.utf8_normalize(array, "NFC")
+    if compute.any(compute.match_substring(array, "\x00")).as_py():
+        array = compute.replace_substring(array, "\x00", "")
+    normal: ArrowArray = compute.utf8_normalize(array, "NFC")
+    return normal
 
 
-def _valid(array: pa.Array, rows: Rows, name: str, report: Report) -> pa.Array:
+def _valid(array: ArrowArray, rows: Rows, name: str, report: Report) -> ArrowArray:
     """Replace what is not UTF-8; GDAL hands such bytes on as they are."""
     try:
         array.validate(full=True)
@@ -91,3 +91,19 @@ def _valid(array: pa.Array, rows: Rows, name: str, report: Report) -> pa.Array:
             report(Finding(rule="bad-text", row=int(rows[at]), detail_zh=f"字段 {name}", detail_en=f"field {name}"))
         return pa.array(fixed, pa.string())
     return array
+
+
+FIXED_COLUMNS = (("rid", pa.int64()), ("row", pa.int64()), ("part", pa.int32()), ("wkb", pa.binary()))
+"""Leading columns of every batch: running number, row in the source, part when split (else 0), geometry."""
+
+
+def column_name(at: int) -> str:
+    """Neutral name of attribute number `at` (from 0): names of files never meet SQL."""
+    return f"c{at + 1}"
+
+
+def schema_of(meta: SourceMeta) -> pa.Schema:
+    """The one Arrow schema of a source's stream."""
+    attributes = ((column_name(at), ARROW_TYPES[column.type]) for at, column in enumerate(meta.columns))
+    schema: pa.Schema = arrow.schema([*FIXED_COLUMNS, *attributes])
+    return schema

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
+from importers.geos import shapely
 from importers.report import DatumCheck
 from twin.crs import Datum, to_wgs84, wgs84_to_bd09, wgs84_to_gcj02
 

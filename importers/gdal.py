@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyogrio
+import pyogrio as _pyogrio
 import pyproj
-from pyogrio.raw import open_arrow
-from pyogrio.raw import read as read_raw
+from pyogrio import raw as _raw
 
 from importers.base import BATCH_ROWS, MAX_COLUMNS, Chunk, Column, Finding, Opened, Report, SourceMeta
 from importers.columns import carry, describe
+from importers.geos import ArrowArray
 from importers.pinned import DRIVERS
 from importers.wkb import curved
 from twin.errors import BadFile, OperationError, TooLarge
 
+pyogrio: Any = _pyogrio
+ogr: Any = _raw
 _CONFIG = {
     "OGR_GEOJSON_MAX_OBJ_SIZE": "200",
     "OGR_SQLITE_LOAD_EXTENSIONS": "NO",
@@ -69,7 +71,11 @@ def open_dataset(dataset: Dataset, report: Report) -> Opened:
     columns = describe(schema, _unique(schema, names))
     total = int(info["features"]) if info["features"] >= 0 else None
     meta = SourceMeta(
-        format=dataset.format, crs=plain_crs(info["crs"]), encoding=dataset.encoding or info["encoding"] or "UTF-8", columns=columns, total=total
+        format=dataset.format,
+        crs=plain_crs(info["crs"]),
+        encoding=dataset.encoding or info["encoding"] or "UTF-8",
+        columns=columns,
+        total=total,
     )
     return Opened(meta, _chunks(dataset, columns, report))
 
@@ -94,11 +100,12 @@ def plain_crs(crs: str | None) -> str:
 
 def _schema(dataset: Dataset) -> pa.Schema:
     with _arrow(dataset) as (_, reader):
-        return reader.schema
+        schema: pa.Schema = reader.schema
+        return schema
 
 
 def _arrow(dataset: Dataset) -> Any:
-    return open_arrow(
+    return ogr.open_arrow(
         dataset.path,
         layer=dataset.layer,
         encoding=dataset.encoding or None,
@@ -125,7 +132,9 @@ def _chunks(dataset: Dataset, columns: Sequence[Column], report: Report) -> Iter
                     yield _chunk(dataset, batch, first, (shape, meta["fid_column"] or "OGC_FID"), columns, report)
                     first += len(batch)
         except (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, pa.ArrowException, OSError, RuntimeError) as exc:
-            raise BadFile(f"reading stopped after row {first - 1}: {exc}", f"读到第 {first - 1} 行后出错：{exc}", place=f"row {first}") from exc
+            raise BadFile(
+                f"reading stopped after row {first - 1}: {exc}", f"读到第 {first - 1} 行后出错：{exc}", place=f"row {first}"
+            ) from exc
         _report_warnings(caught, report)
 
 
@@ -150,10 +159,10 @@ def _may_curve(dataset: Dataset) -> bool:
     return dataset.format == "geopackage"
 
 
-def _as_lines(dataset: Dataset, wkb: pa.Array, fids: pa.Array, arcs: Sequence[int]) -> pa.Array:
+def _as_lines(dataset: Dataset, wkb: ArrowArray, fids: ArrowArray, arcs: Sequence[int]) -> ArrowArray:
     """Read rows with arcs once more, as GDAL's linear approximation (2° steps)."""
     wanted = fids.take(pa.array(arcs)).to_numpy()
-    _, found, lines, _ = read_raw(dataset.path, layer=dataset.layer, columns=[], fids=wanted, return_fids=True, **dataset.options)
+    _, found, lines, _ = ogr.read(dataset.path, layer=dataset.layer, columns=[], fids=wanted, return_fids=True, **dataset.options)
     by_fid = dict(zip(found.tolist(), lines, strict=True))
     values = wkb.to_pylist()
     for at, fid in zip(arcs, wanted.tolist(), strict=True):

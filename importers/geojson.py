@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import orjson
-import pyarrow as pa
 
 from importers.base import Chunk, Column, Finding, Member, Opened, ReadRequest, Report, Rows, SourceMeta
 from importers.columns import ARROW_TYPES
 from importers.gdal import Dataset, open_dataset
+from importers.geos import ArrowArray, arrow
 from importers.sniff import stripped
 from importers.text import as_utf8, encoding_of
 from importers.unpack import place_as, read_head, rewrite
@@ -83,11 +83,13 @@ def _chain(opened: Sequence[Opened], columns: Sequence[Column]) -> Iterator[Chun
         before += last
 
 
-def _column(chunk: Chunk, have: Sequence[Column], wanted: Column) -> pa.Array:
+def _column(chunk: Chunk, have: Sequence[Column], wanted: Column) -> ArrowArray:
     for at, column in enumerate(have):
         if column.name == wanted.name:
-            return chunk.columns[at].cast(ARROW_TYPES[wanted.type])
-    return pa.nulls(len(chunk.rows), ARROW_TYPES[wanted.type])
+            have_it: ArrowArray = chunk.columns[at].cast(ARROW_TYPES[wanted.type])
+            return have_it
+    nulls: ArrowArray = arrow.nulls(len(chunk.rows), ARROW_TYPES[wanted.type])
+    return nulls
 
 
 @dataclass(slots=True)
@@ -145,6 +147,6 @@ def _renumber(chunks: Iterator[Chunk], numbers: Rows) -> Iterator[Chunk]:
         read_rows += len(chunk.rows)
         yield replace(chunk, rows=numbers[chunk.rows - 1])
     if read_rows != len(numbers):
-        raise BadFile(f"{len(numbers)} lines are features but only {read_rows} could be read", f"{len(numbers)} 行要素只读出 {read_rows} 行")
-
-
+        raise BadFile(
+            f"{len(numbers)} lines are features but only {read_rows} could be read", f"{len(numbers)} 行要素只读出 {read_rows} 行"
+        )

@@ -32,7 +32,11 @@ def check_length(member: Member) -> None:
     trusted = head[24:28] == head[92:96]
     expected, size = (65_536 if page == 1 else page) * pages, member.path.stat().st_size
     if trusted and size < expected:
-        raise _broken(member, f"it has {size} of the {expected} bytes its header promises (truncated)", f"文件被截断：应有 {expected} 字节，实有 {size} 字节")
+        raise _broken(
+            member,
+            f"it has {size} of the {expected} bytes its header promises (truncated)",
+            f"文件被截断：应有 {expected} 字节，实有 {size} 字节",
+        )
 
 
 def _broken(member: Member, why_en: str, why_zh: str) -> BadFile:
@@ -46,7 +50,11 @@ def _feature_tables(member: Member) -> tuple[str, ...]:
     except sqlite3.Error as exc:
         raise _broken(member, str(exc), str(exc)) from exc
     if foreign := sorted(contents.modules - _ALLOWED_MODULES):
-        raise BadFile(f"the database has virtual tables of {', '.join(foreign)}", f"数据库含有虚拟表（{'、'.join(foreign)}），已拒绝", place=member.name)
+        raise BadFile(
+            f"the database has virtual tables of {', '.join(foreign)}",
+            f"数据库含有虚拟表（{'、'.join(foreign)}），已拒绝",
+            place=member.name,
+        )
     return contents.feature_tables
 
 
@@ -57,5 +65,7 @@ def _choose(tables: tuple[str, ...], wanted: str, name: str) -> str:
     if wanted:
         raise BadFile(f"there is no feature table {wanted!r}; there are: {listed}", f"没有要素表 {wanted!r}，现有：{listed}", place=name)
     raise BadFile(
-        f"the database has {len(tables)} feature tables, name one with --table: {listed}", f"共有 {len(tables)} 个要素表，请用 --table 指定：{listed}", place=name
+        f"the database has {len(tables)} feature tables, name one with --table: {listed}",
+        f"共有 {len(tables)} 个要素表，请用 --table 指定：{listed}",
+        place=name,
     )

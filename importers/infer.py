@@ -100,7 +100,11 @@ def follow(known: Sequence[Field], columns: Sequence[Column], distinct: Mapping[
     for field in fresh.fields:
         if field.name not in by_name:
             free = field.role is not None and field.role not in held
-            fields.append(field if free or field.role is None else field.model_copy(update={"role": None, "queryable": False, "in_tiles_from_zoom": None}))
+            fields.append(
+                field
+                if free or field.role is None
+                else field.model_copy(update={"role": None, "queryable": False, "in_tiles_from_zoom": None})
+            )
     return Inferred(tuple(fields), fresh.sources, fresh.renamed)
 
 
@@ -114,7 +118,9 @@ def _roles(columns: Sequence[Column], taken: Iterable[Role]) -> dict[str, Role]:
     for entry in _ROLES:
         if entry.role in taken:
             continue
-        fitting = [column for column in columns if column.type in entry.types and column.name not in given and _plain(column.name) in entry.names]
+        fitting = [
+            column for column in columns if column.type in entry.types and column.name not in given and _plain(column.name) in entry.names
+        ]
         if fitting:
             best = min(fitting, key=lambda column: entry.names.index(_plain(column.name)))
             given[best.name] = entry.role
@@ -130,7 +136,9 @@ def _draft(column: Column, role: Role | None, said: FieldOverride | None) -> Fie
     name = column.name
     while len(name.encode()) > MAX_NAME_BYTES:
         name = name[:-1]
-    field = Field(name=name or "column", title_zh=titles[0], title_en=titles[1], type=column.type, unit=entry.unit if entry else "", role=role)
+    field = Field(
+        name=name or "column", title_zh=titles[0], title_en=titles[1], type=column.type, unit=entry.unit if entry else "", role=role
+    )
     return said.over(field) if said else field
 
 
@@ -171,7 +179,11 @@ def _named(columns: Sequence[Column], fields: Sequence[Field]) -> Inferred:
     out, sources = [], {}
     for column, field in zip(columns, fields, strict=True):
         name = field.name
-        if field.column == field.name and (name in BASE_COLUMNS or name in _SYSTEM_COLUMNS) and (field.role is None or field.role.value != name):
+        if (
+            field.column == field.name
+            and (name in BASE_COLUMNS or name in _SYSTEM_COLUMNS)
+            and (field.role is None or field.role.value != name)
+        ):
             name = f"{name}_"
         base, nth = name, 1
         while seen[name] and field.column == field.name:

@@ -1,5 +1,6 @@
 """The parent's end of a reading process: starts it, streams its Arrow, keeps its findings on disk, and says why it stopped."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -8,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -16,6 +17,7 @@ from typing import IO
 import pyarrow as pa
 
 from importers.base import Finding, ReadRequest, SourceMeta, Summary
+from importers.geos import arrow
 from importers.messages import MESSAGE, EndMessage, ErrorMessage, FindingMessage, MetaMessage
 from importers.pinned import gdal_environment
 from importers.sandbox import LIMITS, Limits
@@ -24,6 +26,7 @@ from twin.errors import BadFile, BadParameter, OperationError, TooLarge, TwinErr
 _ROOT = Path(__file__).resolve().parents[1]
 _REFUSALS = {kind.code: kind for kind in (BadFile, BadParameter, TooLarge)}
 _META_WAIT_S = 3600.0
+_FOLDER_PREFIX = "yuetu-import-"
 
 
 @dataclass(slots=True)
@@ -43,6 +46,13 @@ class Reading:
     _listener: threading.Thread | None = None
     _timer: threading.Timer | None = None
 
+    def ask(self, request: ReadRequest) -> None:
+        """Hand over the request; a process that is dead already says why in `finish`."""
+        if self.process.stdin:
+            with suppress(BrokenPipeError):
+                self.process.stdin.write(request.model_dump_json().encode())
+                self.process.stdin.close()
+
     def start(self) -> None:
         """Listen to the messages and start the clock."""
         self._listener = threading.Thread(target=self._listen, name="importer-messages", daemon=True)
@@ -61,7 +71,8 @@ class Reading:
 
     def batches(self) -> pa.RecordBatchReader:
         """The rows; an error in the middle surfaces as ArrowInvalid here and as its reason in `finish`."""
-        return pa.ipc.open_stream(self.process.stdout)
+        reader: pa.RecordBatchReader = arrow.ipc.open_stream(self.process.stdout)
+        return reader
 
     def finish(self) -> Summary:
         """Wait for the end; raises the reader's refusal, or why it was stopped."""
@@ -117,7 +128,9 @@ class Reading:
 
     def _stopped(self, code: int) -> TwinError:
         if self.timed_out:
-            return TooLarge(f"reading took longer than {self.deadline_s:.0f} s and was stopped", f"读取超过 {self.deadline_s:.0f} 秒，已中止")
+            return TooLarge(
+                f"reading took longer than {self.deadline_s:.0f} s and was stopped", f"读取超过 {self.deadline_s:.0f} 秒，已中止"
+            )
         if code in (-signal.SIGXCPU, -signal.SIGXFSZ):
             return TooLarge("reading used more processor time or disk than allowed", "读取所用处理器时间或磁盘超出限额")
         if code < 0:
@@ -152,9 +165,7 @@ def reading(request: ReadRequest, limits: Limits = LIMITS) -> Iterator[Reading]:
         os.close(write_fd)
     run = Reading(process, os.fdopen(read_fd, encoding="utf-8"), spool, errors, limits.deadline_s)
     try:
-        assert process.stdin is not None
-        process.stdin.write(request.model_dump_json().encode())
-        process.stdin.close()
+        run.ask(request)
         run.start()
         yield run
     finally:
@@ -177,10 +188,25 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def private_folder(below: Path | None = None) -> Iterator[Path]:
-    """A directory of this import's own, removed on the way out."""
-    folder = Path(tempfile.mkdtemp(prefix="yuetu-import-", dir=below))
+def private_folder() -> Iterator[Path]:
+    """A directory of this import's own, locked while it lives and removed on the way out."""
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
     finally:
+        os.close(lock)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_folders() -> None:
+    """Remove directories of imports that were killed: nobody holds their lock."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        with suppress(OSError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)

@@ -8,28 +8,16 @@ import numpy as np
 import pyarrow as pa
 
 from importers import FORMATS, Format, load
-from importers.base import Chunk, Finding, Member, Opened, Reader, ReadRequest, Report, SourceMeta, Summary
-from importers.columns import ARROW_TYPES
+from importers.base import Chunk, Finding, Member, Opened, Reader, ReadRequest, Report, Summary
+from importers.columns import schema_of
 from importers.gdal import check_drivers
+from importers.geos import arrow as arrow_lib
 from importers.messages import EndMessage, ErrorMessage, FindingMessage, Message, MetaMessage
 from importers.rules import REFUSED_BY_READER
 from importers.sniff import refuse_instructions
 from importers.unpack import gather, read_head
 from importers.wkb import check
 from twin.errors import BadFile, InputError, TooLarge, TwinError
-
-FIXED_COLUMNS = (("rid", pa.int64()), ("row", pa.int64()), ("part", pa.int32()), ("wkb", pa.binary()))
-"""Leading columns of every batch: running number, row in the source, part when split (else 0), geometry."""
-
-
-def column_name(at: int) -> str:
-    """Neutral name of attribute number `at` (from 0): names of files never meet SQL."""
-    return f"c{at + 1}"
-
-
-def schema_of(meta: SourceMeta) -> pa.Schema:
-    """The one Arrow schema of a source's stream."""
-    return pa.schema([*FIXED_COLUMNS, *((column_name(at), ARROW_TYPES[column.type]) for at, column in enumerate(meta.columns))])
 
 
 def serve(request_text: str, arrow: IO[bytes], messages: IO[str]) -> int:
@@ -45,7 +33,11 @@ def serve(request_text: str, arrow: IO[bytes], messages: IO[str]) -> int:
         tell(ErrorMessage(code=exc.code, message_en=exc.message_en, message_zh=exc.message_zh, place=exc.place, mend=exc.mend))
         return 2 if isinstance(exc, InputError) else 1
     except (MemoryError, pa.ArrowMemoryError):
-        tell(ErrorMessage(code=TooLarge.code, message_en="the file needs more memory than a reader may use", message_zh="读取该文件所需内存超出限额"))
+        tell(
+            ErrorMessage(
+                code=TooLarge.code, message_en="the file needs more memory than a reader may use", message_zh="读取该文件所需内存超出限额"
+            )
+        )
         return 2
     return 0
 
@@ -56,7 +48,7 @@ def _send(request: ReadRequest, arrow: IO[bytes], tell: Callable[[Message], None
     opened = open_source(request, stream.report)
     tell(MetaMessage(meta=opened.meta))
     messages.flush()
-    with pa.ipc.new_stream(arrow, schema_of(opened.meta)) as writer:
+    with arrow_lib.ipc.new_stream(arrow, schema_of(opened.meta)) as writer:
         for batch in stream.batches(opened):
             writer.write_batch(batch)
     tell(EndMessage(summary=stream.summary()))
@@ -97,7 +89,9 @@ def _choose(members: Sequence[Member], table: str) -> tuple[Format, tuple[Member
         raise _unknown(members)
     if len({format_.name for format_, _ in data}) > 1 or (len(data) > 1 and not data[0][0].many):
         listed = ", ".join(member.name for _, member in data[:20])
-        raise BadFile(f"the archive has several data sets, name one with --table: {listed}", f"压缩包含多个数据集，请用 --table 指定：{listed}")
+        raise BadFile(
+            f"the archive has several data sets, name one with --table: {listed}", f"压缩包含多个数据集，请用 --table 指定：{listed}"
+        )
     format_, first = data[0]
     if format_.many:
         return format_, tuple(member for _, member in data)
@@ -154,7 +148,9 @@ class Stream:
         self.features += len(chunk.rows)
         self.has_z = self.has_z or checked.has_z
         self._bounds.append(checked.bounds)
-        return pa.RecordBatch.from_arrays([pa.array(rid), pa.array(chunk.rows[checked.take]), pa.array(checked.parts), checked.wkb, *columns], schema=schema)
+        return pa.RecordBatch.from_arrays(
+            [pa.array(rid), pa.array(chunk.rows[checked.take]), pa.array(checked.parts), checked.wkb, *columns], schema=schema
+        )
 
     def summary(self) -> Summary:
         """What went through."""

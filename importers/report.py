@@ -38,7 +38,7 @@ class RuleCount(_Part):
     examples: tuple[Example, ...] = ()
 
 
-class Warning_(_Part):
+class WarningCount(_Part):
     """A rule of severity `warn`, shown first."""
 
     rule: str
@@ -91,7 +91,7 @@ class ImportReport(_Part):
     changed: int
     removed: int
     unchanged: int
-    warnings: tuple[Warning_, ...] = ()
+    warnings: tuple[WarningCount, ...] = ()
     rules: tuple[RuleCount, ...] = ()
     crs: str
     datum: str
@@ -122,11 +122,13 @@ def rule_counts(counts: Sequence[tuple[str, str, int]], samples: Sequence[tuple[
         shown = Example(row=row or 0, key=key or "", lon=lon, lat=lat, detail_zh=detail_zh, detail_en=detail_en)
         examples.setdefault(name, []).append(shown)
     return tuple(
-        RuleCount(rule=name, severity=Severity(severity), zh=rule(name).zh, en=rule(name).en, count=count, examples=tuple(examples.get(name, ())))
+        RuleCount(
+            rule=name, severity=Severity(severity), zh=rule(name).zh, en=rule(name).en, count=count, examples=tuple(examples.get(name, ()))
+        )
         for name, severity, count in counts
     )
 
 
-def warnings_of(rules: Sequence[RuleCount]) -> tuple[Warning_, ...]:
+def warnings_of(rules: Sequence[RuleCount]) -> tuple[WarningCount, ...]:
     """The rules to look at."""
-    return tuple(Warning_(rule=item.rule, zh=item.zh, en=item.en, count=item.count) for item in rules if item.severity is Severity.WARN)
+    return tuple(WarningCount(rule=item.rule, zh=item.zh, en=item.en, count=item.count) for item in rules if item.severity is Severity.WARN)

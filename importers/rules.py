@@ -25,9 +25,13 @@ RULES: Mapping[str, Rule] = {
     "missing-prj": Rule(_NOTE, "缺少 .prj，文件未说明坐标系", "The .prj is missing: the file does not state its crs"),
     "encoding-detected": Rule(_NOTE, "文件未说明编码，按内容判定", "The file does not state its encoding; found by its content"),
     "encoding-mismatch": Rule(_WARN, "声明的编码与内容不符", "The stated encoding does not fit the text"),
-    "crs-assumed": Rule(_WARN, "未声明坐标系，坐标为度，按 WGS84 处理", "No crs declared; the coordinates are degrees and were taken as WGS84"),
+    "crs-assumed": Rule(
+        _WARN, "未声明坐标系，坐标为度，按 WGS84 处理", "No crs declared; the coordinates are degrees and were taken as WGS84"
+    ),
     "crs-approximate": Rule(_WARN, "坐标系转换只有近似精度", "The transformation between the reference systems is approximate"),
-    "datum-doubt": Rule(_WARN, "坐标与已知边界不符，疑似偏移坐标", "The coordinates do not fit known boundaries: another datum fits better"),
+    "datum-doubt": Rule(
+        _WARN, "坐标与已知边界不符，疑似偏移坐标", "The coordinates do not fit known boundaries: another datum fits better"
+    ),
     "column-renamed": Rule(_NOTE, "列名已改", "A column was renamed"),
     "column-dropped": Rule(_WARN, "列未导入", "A column was left out"),
     "exploded": Rule(_NOTE, "多部件要素已拆分", "Multi-part features were split"),

@@ -12,7 +12,16 @@ from importers.unpack import place_as
 from twin.errors import BadFile, BadParameter
 
 #: Language driver ids of the DBF header that name one code page beyond doubt.
-_LANGUAGE_DRIVERS = {0x4D: "gb18030", 0x7A: "gb18030", 0x4F: "big5", 0x78: "big5", 0x7B: "cp932", 0x13: "cp932", 0x79: "cp949", 0x4E: "cp949"}
+_LANGUAGE_DRIVERS = {
+    0x4D: "gb18030",
+    0x7A: "gb18030",
+    0x4F: "big5",
+    0x78: "big5",
+    0x7B: "cp932",
+    0x13: "cp932",
+    0x79: "cp949",
+    0x4E: "cp949",
+}
 _SIDE = ("dbf", "shx", "prj", "cpg")
 _SAMPLE_BYTES = 8 << 20
 _CPG_WORD = re.compile(r"[\w .-]+", re.ASCII)
@@ -41,7 +50,11 @@ def _check_length(main: Member, report: Report) -> None:
         promised = 2 * struct.unpack(">i", file.read(28)[24:])[0]
     size = main.path.stat().st_size
     if size < promised:
-        raise BadFile(f"the main file is truncated: {size} of {promised} bytes", f"主文件被截断：应有 {promised} 字节，实有 {size} 字节", place=main.name)
+        raise BadFile(
+            f"the main file is truncated: {size} of {promised} bytes",
+            f"主文件被截断：应有 {promised} 字节，实有 {size} 字节",
+            place=main.name,
+        )
     if size > promised:
         text = (f"the main file has {size - promised} bytes beyond its stated end", f"主文件末尾多出 {size - promised} 字节")
         report(Finding(rule="reader-warning", detail_en=text[0], detail_zh=text[1]))
@@ -60,7 +73,11 @@ def _encoding(side: dict[str, Member], declared: str, report: Report) -> str:
         return said
     found = next((name for name in CANDIDATES if decodes(iter(sample), name)), "iso-8859-1")
     if said:
-        report(Finding(rule="encoding-mismatch", detail_zh=f"{by} 声明 {said}，实为 {found}", detail_en=f"{by} says {said}, the text is {found}"))
+        report(
+            Finding(
+                rule="encoding-mismatch", detail_zh=f"{by} 声明 {said}，实为 {found}", detail_en=f"{by} says {said}, the text is {found}"
+            )
+        )
     elif any(byte > 127 for piece in sample for byte in piece):
         report(Finding(rule="encoding-detected", detail_zh=f"判定为 {found}", detail_en=f"taken as {found}"))
     return found

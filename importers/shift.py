@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyproj
-import shapely
 from numpy.typing import NDArray
 from pyproj.transformer import TransformerGroup
 
 from importers.base import SourceMeta
+from importers.geos import arrow, shapely
 from twin.crs import SAME_AS_STORAGE, Datum, SourceCrs, parse_crs, parse_datum, to_wgs84
 from twin.errors import BadParameter
 
 Array = NDArray[np.float64]
-_SCHEMA = pa.schema([("rid", pa.int64()), ("wkb", pa.binary())])
+_SCHEMA: pa.Schema = arrow.schema([("rid", pa.int64()), ("wkb", pa.binary())])
 _GOOD_ACCURACY_M = 2.0
 _CGCS2000 = frozenset({4490, 4480, 4479})
 
@@ -59,6 +59,13 @@ class Move:
         geodetic = self._source.geodetic_crs
         code = geodetic.to_epsg() if geodetic else None
         return 4490 if code in _CGCS2000 else 4326
+
+    @property
+    def datum(self) -> Datum:
+        """What the source's degrees mean, for the report."""
+        if self.crs.is_offset or not self.needed or self._projection is None:
+            return self.crs.datum
+        return Datum.CGCS2000 if self._target == 4490 else Datum.WGS84
 
     def is_approximate(self) -> bool:
         """Whether the best transformation PROJ has here is worse than two metres, or of unknown accuracy."""
@@ -111,6 +118,8 @@ def moved(batches: pa.RecordBatchReader, move: Move, tell: Callable[[int], None]
             shapes = move.geometry(shapely.from_wkb(batch.column("wkb").to_numpy(zero_copy_only=False)))
             done += len(batch)
             tell(done)
-            yield pa.RecordBatch.from_arrays([batch.column("rid").cast(pa.int64()), pa.array(shapely.to_wkb(shapes), pa.binary())], schema=_SCHEMA)
+            yield pa.RecordBatch.from_arrays(
+                [batch.column("rid").cast(pa.int64()), pa.array(shapely.to_wkb(shapes), pa.binary())], schema=_SCHEMA
+            )
 
     return pa.RecordBatchReader.from_batches(_SCHEMA, walk())

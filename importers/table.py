@@ -5,16 +5,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import shapely
 from numpy.typing import NDArray
 from pyarrow import csv
 
 from importers.base import MAX_COLUMNS, Chunk, Column, Finding, Member, Opened, ReadRequest, Report, Rows, SourceMeta
 from importers.columns import carry
+from importers.geos import ArrowArray, compute, shapely
 from importers.sniff import HEAD_BYTES
 from importers.text import as_utf8, encoding_of
 from importers.unpack import place_as, rewrite
@@ -24,6 +24,7 @@ from twin.fields import FieldType
 LONGITUDE = ("lng", "lon", "long", "longitude", "经度", "x", "x坐标", "东经", "wgs84_lng", "point_x", "gpslon")
 LATITUDE = ("lat", "latitude", "纬度", "y", "y坐标", "北纬", "wgs84_lat", "point_y", "gpslat")
 HEIGHT = ("z", "高程", "海拔")
+_csv: Any = csv
 _SEPARATORS = ",\t;|"
 _BLOCK_BYTES = 4 << 20
 _INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
@@ -64,7 +65,7 @@ def _layout(path: Path, name: str) -> _Layout:
     separator = Counter(mark for mark in line if mark in _SEPARATORS).most_common(1)
     if not separator:
         raise BadFile("the first line has no separator", "首行没有分隔符", place=f"{name}: line 1")
-    parsed = csv.read_csv(pa.BufferReader((line + "\n").encode()), parse_options=csv.ParseOptions(delimiter=separator[0][0]))
+    parsed = _csv.read_csv(pa.BufferReader((line + "\n").encode()), parse_options=_csv.ParseOptions(delimiter=separator[0][0]))
     names = _numbered([column.strip() or f"column_{at + 1}" for at, column in enumerate(parsed.column_names)])
     if len(names) > MAX_COLUMNS:
         raise BadFile(f"{len(names)} columns (limit {MAX_COLUMNS})", f"共有 {len(names)} 列（上限 {MAX_COLUMNS}）", place=name)
@@ -95,16 +96,16 @@ def _position(names: Sequence[str], wanted: Sequence[str]) -> int | None:
 def _batches(layout: _Layout, refused: list[tuple[int, str]]) -> Iterator[pa.RecordBatch]:
     """All columns as text; rows of the wrong width are left out and listed with their line."""
 
-    def skip(row: csv.InvalidRow) -> str:
+    def skip(row: Any) -> str:
         refused.append((row.number or 0, f"{row.actual_columns} / {row.expected_columns}"))
         return "skip"
 
     names = [f"c{at}" for at in range(len(layout.names))]
-    reader = csv.open_csv(
+    reader = _csv.open_csv(
         layout.path,
-        read_options=csv.ReadOptions(column_names=names, skip_rows=1, block_size=_BLOCK_BYTES, use_threads=False),
-        parse_options=csv.ParseOptions(delimiter=layout.separator, newlines_in_values=True, invalid_row_handler=skip),
-        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]),
+        read_options=_csv.ReadOptions(column_names=names, skip_rows=1, block_size=_BLOCK_BYTES, use_threads=False),
+        parse_options=_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=True, invalid_row_handler=skip),
+        convert_options=_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]),
     )
     try:
         yield from reader
@@ -115,14 +116,16 @@ def _batches(layout: _Layout, refused: list[tuple[int, str]]) -> Iterator[pa.Rec
 def _types(layout: _Layout) -> tuple[int, dict[int, FieldType]]:
     """Count the rows and fix each column's type by all of its values, so that no later row surprises."""
     wanted = layout.attributes()
-    possible = {at: [FieldType.TEXT] if _CODED.search(layout.names[at]) else [FieldType.INTEGER, FieldType.NUMBER, FieldType.DATE] for at in wanted}
+    possible = {
+        at: [FieldType.TEXT] if _CODED.search(layout.names[at]) else [FieldType.INTEGER, FieldType.NUMBER, FieldType.DATE] for at in wanted
+    }
     filled = dict.fromkeys(wanted, False)
     refused: list[tuple[int, str]] = []
     rows = 0
     for batch in _empty_is_fine(layout, refused):
         rows += len(batch)
         for at in wanted:
-            values = pc.drop_null(pc.utf8_trim_whitespace(batch.column(at)))
+            values = compute.drop_null(compute.utf8_trim_whitespace(batch.column(at)))
             filled[at] = filled[at] or len(values) > 0
             possible[at] = [kind for kind in possible[at] if kind is FieldType.TEXT or _all_match(values, kind)]
     return rows + len(refused), {at: (possible[at] or [FieldType.TEXT])[0] if filled[at] else FieldType.TEXT for at in wanted}
@@ -136,9 +139,9 @@ def _empty_is_fine(layout: _Layout, refused: list[tuple[int, str]]) -> Iterator[
     yield from _batches(layout, refused)
 
 
-def _all_match(values: pa.Array, kind: FieldType) -> bool:
+def _all_match(values: ArrowArray, kind: FieldType) -> bool:
     pattern = {FieldType.INTEGER: _INTEGER, FieldType.NUMBER: _NUMBER, FieldType.DATE: _DATE}[kind]
-    return bool(pc.all(pc.match_substring_regex(values, pattern), min_count=0).as_py())
+    return bool(compute.all(compute.match_substring_regex(values, pattern), min_count=0).as_py())
 
 
 def _chunks(layout: _Layout, columns: Sequence[Column], report: Report) -> Iterator[Chunk]:
@@ -148,7 +151,11 @@ def _chunks(layout: _Layout, columns: Sequence[Column], report: Report) -> Itera
         rows = np.arange(first, first + len(batch), dtype=np.int64)
         first += len(batch) + len(refused) - told
         for number, widths in refused[told:]:
-            report(Finding(rule="bad-line", row=number, detail_zh=f"第 {number} 行：列数 {widths}", detail_en=f"line {number}: columns {widths}"))
+            report(
+                Finding(
+                    rule="bad-line", row=number, detail_zh=f"第 {number} 行：列数 {widths}", detail_en=f"line {number}: columns {widths}"
+                )
+            )
         told = len(refused)
         keep, points = _points(batch, layout, rows, report)
         kept = batch.filter(pa.array(keep))
@@ -159,14 +166,14 @@ def _chunks(layout: _Layout, columns: Sequence[Column], report: Report) -> Itera
         yield Chunk(rows[keep], points, arrays)
 
 
-def _cast(array: pa.Array, kind: FieldType) -> pa.Array:
+def _cast(array: ArrowArray, kind: FieldType) -> ArrowArray:
     if kind is FieldType.TEXT:
         return array
     target = {FieldType.INTEGER: pa.int64(), FieldType.NUMBER: pa.float64(), FieldType.DATE: pa.date32()}[kind]
-    return pc.utf8_ltrim(pc.utf8_trim_whitespace(array), "+").cast(target)
+    return compute.utf8_ltrim(compute.utf8_trim_whitespace(array), "+").cast(target)
 
 
-def _points(batch: pa.RecordBatch, layout: _Layout, rows: Rows, report: Report) -> tuple[NDArray[np.bool_], pa.Array]:
+def _points(batch: pa.RecordBatch, layout: _Layout, rows: Rows, report: Report) -> tuple[NDArray[np.bool_], ArrowArray]:
     """Points of the rows that are kept: both coordinates good, or both absent."""
     x, y = _numbers(batch.column(layout.at[0])), _numbers(batch.column(layout.at[1]))
     absent = batch.column(layout.at[0]).is_null().to_numpy(zero_copy_only=False) & batch.column(layout.at[1]).is_null().to_numpy(
@@ -190,10 +197,10 @@ def _make_points(ordinates: Sequence[NDArray[np.float64]]) -> NDArray[np.object_
     return points
 
 
-def _numbers(array: pa.Array) -> NDArray[np.float64]:
+def _numbers(array: ArrowArray) -> NDArray[np.float64]:
     """Values as numbers; NaN for what is none: empty, words, decimal commas, digits of other scripts."""
-    text = pc.utf8_trim_whitespace(array)
-    good = pc.fill_null(pc.match_substring_regex(text, _NUMBER), False)
-    numbers = pc.utf8_ltrim(pc.if_else(good, text, pa.scalar(None, pa.string())), "+").cast(pa.float64())
-    out: NDArray[np.float64] = pc.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False)
+    text = compute.utf8_trim_whitespace(array)
+    good = compute.fill_null(compute.match_substring_regex(text, _NUMBER), False)
+    numbers = compute.utf8_ltrim(compute.if_else(good, text, pa.scalar(None, pa.string())), "+").cast(pa.float64())
+    out: NDArray[np.float64] = compute.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False)
     return out

@@ -59,7 +59,9 @@ def encoding_of(path: Path, declared: str = "") -> str:
         if decodes(blocks(path), encoding):
             return encoding
     raise BadFile(
-        f"the text is not {' nor '.join(tried)}", f"文本编码不是 {'、'.join(tried)}", mend="用 --encoding 指明编码 / declare it with --encoding"
+        f"the text is not {' nor '.join(tried)}",
+        f"文本编码不是 {'、'.join(tried)}",
+        mend="用 --encoding 指明编码 / declare it with --encoding",
     )
 
 

@@ -7,14 +7,15 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
-from isal import igzip
+from isal import igzip as _igzip
 
 from importers.base import Member
 from importers.sniff import HEAD_BYTES, is_gzip, is_zip
 from twin.errors import BadFile, TooLarge
 
+igzip: Any = _igzip
 _BLOCK = 1 << 20
 _UTF8_FLAG = 0x800
 _ENCRYPTED_FLAG = 0x1
@@ -131,7 +132,9 @@ def _unzip(path: Path, folder: Path, caps: Caps) -> Iterator[Member]:
 def _members(archive: zipfile.ZipFile, folder: Path, allowed: int, caps: Caps) -> Iterator[Member]:
     infos = archive.infolist()
     if len(infos) > caps.entries:
-        raise TooLarge(f"the archive has {len(infos)} entries (limit {caps.entries})", f"压缩包有 {len(infos)} 个成员（上限 {caps.entries}）")
+        raise TooLarge(
+            f"the archive has {len(infos)} entries (limit {caps.entries})", f"压缩包有 {len(infos)} 个成员（上限 {caps.entries}）"
+        )
     seen: set[str] = set()
     for number, info in enumerate(infos):
         name = _name_of(info)
@@ -163,5 +166,3 @@ def rewrite(target: Path, pieces: Iterator[bytes]) -> Path:
         for piece in pieces:
             file.write(piece)
     return target
-
-

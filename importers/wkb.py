@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import shapely
 from numpy.typing import NDArray
 
 from importers.base import Finding, Report, Rows
+from importers.geos import ArrowArray, is_missing, shapely
 
 Objects = NDArray[np.object_]
 
@@ -26,7 +26,7 @@ class Checked:
 
     take: Rows
     parts: NDArray[np.int32]
-    wkb: pa.Array
+    wkb: ArrowArray
     refused: int
     bounds: NDArray[np.float64]
     has_z: bool
@@ -36,11 +36,11 @@ def base_type(wkb: bytes) -> int:
     """WKB geometry type without dimension (1 Point … 17 Triangle); 0 when the bytes are too short."""
     if len(wkb) < 5:
         return 0
-    word: int = struct.unpack("<I" if wkb[0] else ">I", wkb[1:5])[0]
+    word = int.from_bytes(wkb[1:5], "little" if wkb[0] else "big")
     return (word & 0x0FFFFFFF) % 1000
 
 
-def curved(wkb: pa.Array) -> list[int]:
+def curved(wkb: ArrowArray) -> list[int]:
     """Positions of geometry with arcs, which the reader fetches again as lines."""
     return [at for at, value in enumerate(wkb.to_pylist()) if value is not None and base_type(value) in _CURVES]
 
@@ -75,11 +75,11 @@ def _flatten(buffer: bytearray, at: int, depth: int) -> int:
     return end
 
 
-def check(wkb: pa.Array, rows: Rows, explode: bool, report: Report) -> Checked:
+def check(wkb: ArrowArray, rows: Rows, explode: bool, report: Report) -> Checked:
     """Read, mend and measure one batch of geometry; every change and refusal is reported with its row."""
     values = wkb.to_numpy(zero_copy_only=False)
     geometry = np.asarray(shapely.from_wkb(values, on_invalid="ignore"), dtype=object)
-    present = ~np.equal(values, None)
+    present = ~is_missing(values)
     changed = _mend(values, geometry, present, rows, report)
     refuse = _refuse(geometry, present, rows, report)
     changed |= _drop_measures(geometry, rows, report)
@@ -99,7 +99,7 @@ def check(wkb: pa.Array, rows: Rows, explode: bool, report: Report) -> Checked:
 def _mend(values: Objects, geometry: Objects, present: NDArray[np.bool_], rows: Rows, report: Report) -> NDArray[np.bool_]:
     """Second try for what GEOS could not read: surfaces flattened, rings closed. Changes `geometry` in place."""
     changed = np.zeros(len(values), bool)
-    for at in np.flatnonzero(present & np.equal(geometry, None)):
+    for at in np.flatnonzero(present & is_missing(geometry)):
         try:
             flat = flatten_surfaces(values[at])
             mended = shapely.from_wkb(flat, on_invalid="fix")
@@ -122,7 +122,7 @@ def _only_polygons(geometry: shapely.Geometry) -> shapely.Geometry:
 
 
 def _refuse(geometry: Objects, present: NDArray[np.bool_], rows: Rows, report: Report) -> NDArray[np.bool_]:
-    unreadable = present & np.equal(geometry, None)
+    unreadable = present & is_missing(geometry)
     for at in np.flatnonzero(unreadable):
         report(Finding(rule="bad-geometry", row=int(rows[at])))
     coordinates, index = shapely.get_coordinates(geometry, return_index=True)
@@ -161,7 +161,7 @@ def _drop_bad_heights(geometry: Objects, rows: Rows, report: Report) -> NDArray[
 
 def _note_missing(geometry: Objects, refuse: NDArray[np.bool_], rows: Rows, report: Report) -> None:
     """No geometry and empty geometry are the same: the object stays, without a place."""
-    missing = (np.equal(geometry, None) | shapely.is_empty(geometry)) & ~refuse
+    missing = (is_missing(geometry) | shapely.is_empty(geometry)) & ~refuse
     for at in np.flatnonzero(missing):
         report(Finding(rule="null-geometry", row=int(rows[at])))
     geometry[missing] = None

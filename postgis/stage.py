@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 from uuid import UUID
 
 import adbc_driver_postgresql.dbapi as adbc
@@ -73,7 +73,7 @@ class Staging:
             "run": sql.Literal(self.run),
             "wkb": sql.SQL("m.wkb") if self.moved else sql.SQL("r.wkb"),
             "moved_join": join,
-            "needed": sql.SQL(cast(LiteralString, QUERIES["needed"])).format(diff=tables["diff"]),
+            "needed": sql.SQL(QUERIES["needed"]).format(diff=tables["diff"]),
         }
 
 
@@ -101,12 +101,17 @@ class KeyPlan:
     valid_to: StagedColumn | None = None
 
 
-def compose(name: str, staging: Staging, queries: Mapping[str, str] = QUERIES, **parts: sql.Composable) -> sql.Composed:
+def compose(name: str, staging: Staging, queries: Mapping[str, str] = QUERIES, /, **parts: sql.Composable) -> sql.Composed:
     """The query `name` with the tables of this run and `parts` filled in."""
-    return sql.SQL(cast(LiteralString, queries[name])).format(**(staging.parts() | parts))
+    return sql.SQL(queries[name]).format(**(staging.parts() | parts))
 
 
 # runs
+
+
+def prepare_session(connection: Connection) -> None:
+    """Settings of an importing session: times read as UTC whatever the server's zone, no JIT (it costs seconds to compile one wide INSERT)."""
+    connection.execute(QUERIES["session"])
 
 
 def start_run(connection: Connection, run: UUID, layer_id: str, source: str) -> None:
@@ -124,6 +129,12 @@ def close_run(connection: Connection, run: UUID, status: str, number: int | None
     connection.execute(QUERIES["close_run"], values)
 
 
+def fail_run(connection: Connection, run: UUID, reason: str) -> None:
+    """Mark a run as failed unless it is done. Commits."""
+    connection.execute(QUERIES["fail_run"], {"run": run, "reason": reason})
+    connection.commit()
+
+
 def previous_report(connection: Connection, layer_id: str, source: str) -> Mapping[str, Any] | None:
     """The report of the last complete import of the same source into the same layer."""
     row = connection.execute(QUERIES["previous_report"], {"layer": layer_id, "source": source}).fetchone()
@@ -138,7 +149,7 @@ def sweep_aborted(connection: Connection) -> list[UUID]:
     alive = {row[0].hex for row in connection.execute(QUERIES["running_runs"])}
     for (name,) in connection.execute(QUERIES["stage_tables"]).fetchall():
         if name.split("_")[1] not in alive:
-            connection.execute(sql.SQL(cast(LiteralString, QUERIES["drop_table"])).format(table=sql.Identifier("stage", name)))
+            connection.execute(sql.SQL(QUERIES["drop_table"]).format(table=sql.Identifier("stage", name)))
     for run in dead:
         connection.execute(QUERIES["release_run"], {"run": run})
     connection.commit()
@@ -193,7 +204,10 @@ def analyze(connection: Connection, staging: Staging, what: str) -> None:
 
 def distinct_values(connection: Connection, staging: Staging, rows: int) -> Mapping[str, int]:
     """About how many different values each attribute has, by its name in the file; 0 when it is all NULL."""
-    found = {str(name): (float(distinct), float(nulls)) for name, distinct, nulls in connection.execute(QUERIES["column_facts"], {"table": staging.name("rows")})}
+    found = {
+        str(name): (float(distinct), float(nulls))
+        for name, distinct, nulls in connection.execute(QUERIES["column_facts"], {"table": staging.name("rows")})
+    }
     out = {}
     for column in staging.columns:
         distinct, nulls = found.get(column.column, (0.0, 1.0))
@@ -221,11 +235,17 @@ def make_keys(connection: Connection, staging: Staging, plan: KeyPlan) -> None:
     over = instant(plan.valid_to)
     named = sorted(staging.columns, key=lambda column: column.name)
     values = [sql.SQL("{} || {}::text").format(sql.Literal(f"{column.name}="), column.identifier) for column in named]
-    groups = [
+    groups: list[sql.Composable] = [
         sql.SQL("nullif(concat_ws(E'\\x1f', {}), '')").format(sql.SQL(", ").join(values[at : at + _MAX_ARGUMENTS]))
         for at in range(0, len(values), _MAX_ARGUMENTS)
     ]
-    parts = {"key": own, "plan": plan_text, "valid_to": over, "recipe": sql.Literal(plan.recipe), "values": sql.SQL(", ").join(groups or [sql.SQL("NULL")])}
+    parts = {
+        "key": own,
+        "plan": plan_text,
+        "valid_to": over,
+        "recipe": sql.Literal(plan.recipe),
+        "values": sql.SQL(", ").join(groups or [sql.SQL("NULL")]),
+    }
     query = compose("make_keys", staging, **parts, rows=sql.SQL("{} r").format(staging.table("rows")))
     connection.execute(query)
     connection.execute(compose("analyze", staging, table=staging.table("keys")))
@@ -296,11 +316,17 @@ def densest_tiles(connection: Connection, staging: Staging, rows: int, sample: i
     return {int(zoom): int(count) for zoom, count in connection.execute(compose("densest_tiles", staging, every=every))}
 
 
-def known_divisions(connection: Connection, staging: Staging, name: StagedColumn | None, code: StagedColumn | None) -> list[tuple[bytes, bytes, str]]:
+def known_divisions(
+    connection: Connection, staging: Staging, name: StagedColumn | None, code: StagedColumn | None
+) -> list[tuple[bytes, bytes, str]]:
     """Pairs of staged polygons and the division of the same name or code near them, as WKB, with the division's code; at most 40."""
-    tests = []
+    tests: list[sql.Composable] = []
     if name:
-        tests.append(sql.SQL("d.name_zh = {0}::text OR d.name_zh ~ ('^' || regexp_replace({0}::text, '\\W', '', 'g') || '(区|县|市)$')").format(name.identifier))
+        tests.append(
+            sql.SQL("d.name_zh = {0}::text OR d.name_zh ~ ('^' || regexp_replace({0}::text, '\\W', '', 'g') || '(区|县|市)$')").format(
+                name.identifier
+            )
+        )
     if code:
         tests.append(sql.SQL("d.code = {}::text").format(code.identifier))
     if not tests:
@@ -323,11 +349,15 @@ def write_findings(connection: Connection, run: UUID, findings: Iterable[Finding
     return written
 
 
-def complete_findings(connection: Connection, staging: Staging, keyed: bool) -> None:
-    """Give readers' findings their key and place, and report doubled and empty keys (only where the file has keys). Commits."""
+def place_findings(connection: Connection, staging: Staging) -> None:
+    """Give readers' findings the key and place of their row. Commits."""
     connection.execute(compose("place_findings", staging))
-    if keyed:
-        connection.execute(compose("report_keys", staging))
+    connection.commit()
+
+
+def report_keys(connection: Connection, staging: Staging) -> None:
+    """Write a finding for each doubled and each empty key. Commits."""
+    connection.execute(compose("report_keys", staging))
     connection.commit()
 
 

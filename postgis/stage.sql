@@ -1,5 +1,8 @@
 -- Import staging: unlogged tables of one run in schema stage, named by the run, dropped at its end or by the sweep.
 
+-- session --
+SELECT set_config('timezone', 'UTC', false), set_config('jit', 'off', false), set_config('client_min_messages', 'warning', false)
+
 -- start_run --
 INSERT INTO twin.import_run (id, layer_id, source) VALUES (%(run)s, %(layer)s, %(source)s)
 
@@ -13,9 +16,13 @@ SELECT pg_try_advisory_lock(hashtextextended('twin.import_layer ' || %(layer)s, 
 UPDATE twin.import_run SET status = %(status)s, finished = clock_timestamp(), layer = coalesce(%(number)s, layer), report = coalesce(%(report)s, report)
 WHERE id = %(run)s
 
+-- fail_run --
+UPDATE twin.import_run SET status = 'failed', finished = clock_timestamp(), report = jsonb_build_object('error', %(reason)s::text)
+WHERE id = %(run)s AND status = 'running'
+
 -- previous_report --
 SELECT report FROM twin.import_run
-WHERE layer_id = %(layer)s AND source = %(source)s AND status = 'done' AND report IS NOT NULL ORDER BY finished DESC LIMIT 1
+WHERE layer_id = %(layer)s AND source = %(source)s AND status = 'done' AND report ->> 'dry_run' = 'false' ORDER BY finished DESC LIMIT 1
 
 -- dead_runs --
 -- A living run holds its lock; a lock we can take is that of a dead one.
@@ -115,13 +122,13 @@ WITH placed AS (
     SELECT rid, ST_Force2D(geom) AS geom, ST_Dimension(geom) AS dimension,
            geom IS NULL OR NOT geom @ ST_MakeEnvelope(-180, -90, 180, 90, 4490) AS refused
     FROM placed WHERE geom IS NULL OR NOT geom @ ST_MakeEnvelope(-180, -90, 180, 90, 4490) OR NOT ST_IsValid(geom)
-), tried AS (
-    SELECT rid, geom, refused, dimension, ST_Area(geom) AS before, ST_IsValidReason(geom) AS reason,
+), tried AS MATERIALIZED (
+    SELECT rid, geom, refused, dimension, ST_Area(geom) AS before, (ST_IsValidDetail(geom)).reason AS reason, (ST_IsValidDetail(geom)).location AS place,
            CASE WHEN NOT refused THEN ST_CollectionExtract(ST_MakeValid(geom, 'method=linework'), dimension + 1) END AS lines,
            CASE WHEN NOT refused AND dimension = 2 THEN ST_CollectionExtract(ST_MakeValid(geom, 'method=structure'), 3) END AS structure
     FROM odd
-), chosen AS (
-    SELECT rid, refused, dimension, before, reason, geom AS source,
+), chosen AS MATERIALIZED (
+    SELECT rid, refused, dimension, before, reason, place,
            CASE WHEN dimension = 2 AND abs(ST_Area(structure) - before) < abs(ST_Area(lines) - before) THEN structure ELSE lines END AS geom
     FROM tried
 )
@@ -129,7 +136,7 @@ SELECT rid, refused, reason, before, ST_Area(geom) AS after,
        CASE WHEN NOT refused AND NOT ST_IsEmpty(geom) THEN geom END AS geom,
        CASE WHEN refused THEN 'out-of-range' WHEN ST_IsEmpty(geom) THEN 'collapsed' ELSE 'invalid-geometry' END AS rule,
        dimension = 2 AND NOT refused AND abs(ST_Area(geom) - before) > 0.001 * before AS resized,
-       CASE WHEN NOT refused THEN ST_PointN(ST_Boundary(ST_Envelope(source)), 1) END AS place
+       CASE WHEN NOT refused THEN place END AS place
 FROM chosen
 
 -- count_refused --
@@ -156,7 +163,8 @@ COPY twin.import_finding (run, "row", source_key, rule, severity, detail_zh, det
 -- A reader knows the row only; its key and place are known now.
 UPDATE twin.import_finding f SET source_key = k.key, lon = coalesce(f.lon, ST_XMin(s.geom)), lat = coalesce(f.lat, ST_YMin(s.geom))
 FROM (SELECT DISTINCT ON (r."row") r."row", r.rid, ST_SetSRID({wkb}::geometry, 4490) AS geom
-      FROM {rows} r {moved_join} ORDER BY r."row", r.rid) s JOIN {keys} k ON k.rid = s.rid
+      FROM {rows} r {moved_join}
+      WHERE r."row" IN (SELECT "row" FROM twin.import_finding WHERE run = {run} AND source_key IS NULL) ORDER BY r."row", r.rid) s JOIN {keys} k ON k.rid = s.rid
 WHERE f.run = {run} AND f."row" = s."row" AND f."row" > 0 AND f.source_key IS NULL AND f.severity <> 'refuse'
 
 -- count_findings --
@@ -182,5 +190,5 @@ GROUP BY zoom ORDER BY zoom
 -- known_divisions --
 SELECT DISTINCT ON (r.rid) {wkb}, ST_AsBinary(d.geom), d.code FROM {rows} r {moved_join}
 JOIN twin.division d ON d.geom IS NOT NULL AND d.valid @> now() AND ({matches})
-WHERE r.wkb IS NOT NULL AND ST_Dimension({wkb}::geometry) = 2 AND ST_DWithin(d.geom, ST_SetSRID(ST_Envelope({wkb}::geometry), 4490), 0.05)
+WHERE r.rid <= 2000 AND r.wkb IS NOT NULL AND ST_Dimension({wkb}::geometry) = 2 AND ST_DWithin(d.geom, ST_SetSRID(ST_Envelope({wkb}::geometry), 4490), 0.05)
 ORDER BY r.rid, d.level DESC LIMIT 40

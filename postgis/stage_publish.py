@@ -1,23 +1,22 @@
 """Publishes staged rows: a new layer is filled beside and attached, a known one gets the difference with its history, each in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
+from postgis.layers import LayerSpec, make_layer, reserve_layer, update_extent
 from postgis.queries import load_queries
 from postgis.stage import Against, Connection, Staging, compose
-from postgis.stage_rows import QUERIES as ROW_QUERIES, RowPlan, object_rows
+from postgis.stage_rows import QUERIES as ROW_QUERIES
+from postgis.stage_rows import RowPlan, object_rows
 from twin.errors import Conflict
 from twin.fields import Role
 from twin.layer import Layer
 
 QUERIES = load_queries(__file__)
-LayerSpec = Mapping[str, Any]
-"""The JSON that twin.reserve_layer and twin.make_layer read; see schema/030_make_layer.sql."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +44,13 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What a publish left: the layer's number, how many rows of the file were written, what has changed."""
+    """What a publish left: the layer's number, how many rows were written, and which objects a reader will see differently."""
 
     number: int
-    rows: int
-    at: datetime
-    with_division: int
-    without_division: int
+    added: int
+    changed: int
+    division_filled: int
+    """Rows whose division was looked up by their place."""
     changed_oids: Sequence[int] | None
     """None: the whole layer is new."""
 
@@ -84,7 +83,7 @@ def prepare_past(connection: Connection, number: int) -> None:
 
 def publish_new(connection: Connection, publish: Publish) -> Published:
     """Fill a plain table and attach it; the caller commits."""
-    number = int(_row(connection, QUERIES["reserve"], {"spec": Jsonb(dict(publish.spec))})[0])
+    number = reserve_layer(connection, publish.spec)
     target = str(_row(connection, QUERIES["new_table"], {"number": number})[0])
     parts = {
         "number": sql.Literal(number),
@@ -100,7 +99,7 @@ def publish_new(connection: Connection, publish: Publish) -> Published:
         connection.execute(compose("shapes_of_new", publish.staging, QUERIES, **parts))
     rows = int(_row(connection, QUERIES["attach"], {"number": number})[0])
     now: datetime = _row(connection, QUERIES["now"])[0]
-    return _after(connection, publish, Against(number, publish.source), now, rows, everything=True)
+    return _after(connection, publish, Against(number, publish.source), now, (rows, 0))
 
 
 def _valid_of_new(publish: Publish) -> sql.Composable:
@@ -113,7 +112,7 @@ def publish_difference(connection: Connection, publish: Publish, against: Agains
     """Write added, changed and removed rows with their history; Conflict when somebody edited them meanwhile. The caller commits."""
     staging, number = publish.staging, against.number
     if publish.refresh_fields:
-        connection.execute(QUERIES["remake"], {"spec": Jsonb(dict(publish.spec))})
+        make_layer(connection, publish.spec)
     if publish.rows.has_z:
         connection.execute(QUERIES["ensure_shape"], {"number": number})
     connection.execute(compose("lock_rows", staging, QUERIES, **against.parts()))
@@ -122,14 +121,20 @@ def publish_difference(connection: Connection, publish: Publish, against: Agains
     connection.execute(compose("make_fresh", staging, QUERIES, **parts, prepared=object_rows(staging, publish.rows)))
     expected, taken = _row(connection, compose("take_old", staging, QUERIES, **parts))
     if expected != taken:
-        raise Conflict(f"{expected - taken} rows were edited while the file was read; import again", f"导入期间有 {expected - taken} 行被编辑，请重新导入")
-    rows = connection.execute(compose("put_fresh", staging, QUERIES, **parts)).rowcount
+        raise Conflict(
+            f"{expected - taken} rows were edited while the file was read; import again",
+            f"导入期间有 {expected - taken} 行被编辑，请重新导入",
+        )
+    connection.execute(compose("put_fresh", staging, QUERIES, **parts))
     if publish.rows.has_z:
         connection.execute(compose("take_old_shapes", staging, QUERIES, **parts))
         connection.execute(compose("put_shapes", staging, QUERIES, **parts))
-    published = _after(connection, publish, against, now, rows, everything=False)
-    connection.execute(QUERIES["update_extent"], {"number": number})
-    return published
+    added, changed = _row(connection, compose("count_fresh", staging, QUERIES))
+    published = _after(connection, publish, against, now, (int(added), int(changed)))
+    changed_oids = _row(connection, compose("changed_oids", staging, QUERIES, **parts))[0] or []
+    removed_oids = _row(connection, compose("removed_oids", staging, QUERIES, **parts))[0] or []
+    update_extent(connection, number)
+    return replace(published, changed_oids=[*changed_oids, *removed_oids])
 
 
 def _moments(publish: Publish, now: datetime) -> dict[str, sql.Composable]:
@@ -148,24 +153,13 @@ def _moments(publish: Publish, now: datetime) -> dict[str, sql.Composable]:
     }
 
 
-def _after(connection: Connection, publish: Publish, against: Against, now: datetime, rows: int, *, everything: bool) -> Published:
+def _after(connection: Connection, publish: Publish, against: Against, now: datetime, written: tuple[int, int]) -> Published:
     """Findings and counts that only the written rows can tell."""
     parts = against.parts() | {"now": sql.Literal(now)}
     connection.execute(compose("report_values", publish.staging, QUERIES, **parts))
-    placed, unplaced = _row(connection, compose("division_counts", publish.staging, QUERIES, **parts))
-    oids: Sequence[int] | None = None
-    if not everything:
-        changed = _row(connection, compose("changed_oids", publish.staging, QUERIES, **parts))[0] or []
-        removed = _row(connection, compose("removed_oids", publish.staging, QUERIES, **parts))[0] or []
-        oids = [*changed, *removed]
-    return Published(against.number, rows, now, int(placed), int(unplaced), oids)
-
-
-def index_search(connection: Connection, published: Published) -> None:
-    """Bring the search index up to the publish. Commits."""
-    oids = None if published.changed_oids is None else list(published.changed_oids)
-    connection.execute(QUERIES["index_search"], {"number": published.number, "oids": oids})
-    connection.commit()
+    looked_up = publish.rows.divisions and publish.rows.role(Role.DIVISION) is None
+    filled = _row(connection, compose("division_filled", publish.staging, QUERIES, **parts))[0] if looked_up else 0
+    return Published(against.number, *written, int(filled), None)
 
 
 def _fill(name: str, **parts: sql.Composable) -> sql.Composed:

@@ -1,11 +1,5 @@
 -- The publish: one transaction in which the old version gives way to the new one, or nothing happens.
 
--- reserve --
-SELECT twin.reserve_layer(%(spec)s)
-
--- remake --
-SELECT twin.make_layer(%(spec)s)
-
 -- layer_of --
 SELECT number, id, kind, title_zh, title_en, description_zh, geometry_type, fields, min_zoom, max_zoom, access, synthetic, attribution, licence,
        accuracy_note_zh, to_regclass(format('twin.object_%%s', number)) IS NOT NULL
@@ -25,9 +19,6 @@ SELECT twin.ensure_past(%(number)s)
 
 -- attach --
 SELECT twin.attach_objects(%(number)s)
-
--- update_extent --
-SELECT twin.update_extent(%(number)s)
 
 -- fill_new --
 INSERT INTO {target} (oid, code, class, name, division, geom, zmin, zmax, attrs, valid, sys, phase, plan, source, source_key, content_hash)
@@ -119,6 +110,9 @@ SELECT array_agg(o.oid) FROM {live} o WHERE o.source = {source} AND lower(o.sys)
 -- removed_oids --
 SELECT array_agg(oid) FROM {diff} WHERE action = 'removed'
 
+-- count_fresh --
+SELECT count(*) FILTER (WHERE action = 'added'), count(*) FILTER (WHERE action = 'changed') FROM {fresh}
+
 -- report_values --
 INSERT INTO twin.import_finding (run, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat)
 SELECT {run}, r."row", o.source_key, 'bad-value', 'warn', left(o.attrs ->> '_raw', 500), left(o.attrs ->> '_raw', 500),
@@ -126,9 +120,5 @@ SELECT {run}, r."row", o.source_key, 'bad-value', 'warn', left(o.attrs ->> '_raw
 FROM {live} o JOIN {keys} k ON k.key = o.source_key JOIN {rows} r ON r.rid = k.rid
 WHERE o.source = {source} AND lower(o.sys) = {now} AND o.attrs ? '_raw'
 
--- division_counts --
-SELECT count(*) FILTER (WHERE division IS NOT NULL), count(*) FILTER (WHERE division IS NULL AND geom IS NOT NULL) FROM {live}
-WHERE source = {source} AND lower(sys) = {now}
-
--- index_search --
-SELECT twin.index_search(%(number)s, %(oids)s)
+-- division_filled --
+SELECT count(*) FROM {live} WHERE source = {source} AND lower(sys) = {now} AND division IS NOT NULL

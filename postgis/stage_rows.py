@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import LiteralString, cast
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -95,11 +94,11 @@ def _shape(staging: Staging, plan: RowPlan) -> dict[str, sql.Composable]:
     base, height = _number(plan.role(Role.BASE_HEIGHT)), _number(plan.role(Role.HEIGHT))
     low = sql.SQL("coalesce({}, CASE WHEN {} IS NOT NULL THEN 0 END)").format(base, height)
     high = sql.SQL("coalesce({}, 0) + {}").format(base, height)
+    deep: sql.Composable = sql.SQL("NULL::geometry")
     if plan.has_z:
         low, high = sql.SQL("coalesce(ST_ZMin({}), {})").format(placed, low), sql.SQL("coalesce(ST_ZMax({}), {})").format(placed, high)
         deep = sql.SQL("CASE WHEN ST_NDims({0}) > 2 THEN {0} END").format(placed)
-    else:
-        deep = sql.SQL("NULL::geometry")
+
     return {"geom": geom, "zmin": low, "zmax": high, "deep": deep}
 
 
@@ -135,13 +134,20 @@ def _attrs(plan: RowPlan) -> sql.Composable:
 
 def _objects(pairs: Sequence[sql.Composable]) -> sql.Composable:
     """jsonb_build_object in pieces: a function takes at most 100 arguments."""
-    pieces = [sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs[at : at + _MAX_PAIRS])) for at in range(0, len(pairs), _MAX_PAIRS)]
+    pieces = [
+        sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs[at : at + _MAX_PAIRS])) for at in range(0, len(pairs), _MAX_PAIRS)
+    ]
     return sql.SQL(" || ").join(pieces)
 
 
 def fits(wanted: FieldType, staged: FieldType) -> bool:
     """Whether staged values need no reading to be of the field's type."""
-    return wanted is staged or wanted is FieldType.TEXT or (wanted is FieldType.NUMBER and staged is FieldType.INTEGER) or wanted is FieldType.JSON
+    return (
+        wanted is staged
+        or wanted is FieldType.TEXT
+        or (wanted is FieldType.NUMBER and staged is FieldType.INTEGER)
+        or wanted is FieldType.JSON
+    )
 
 
 def typed(wanted: FieldType, column: StagedColumn) -> sql.Composable:
@@ -154,5 +160,5 @@ def typed(wanted: FieldType, column: StagedColumn) -> sql.Composable:
         return sql.SQL("{}::text").format(column.identifier)
     if fits(wanted, column.type):
         return column.identifier
-    function = cast(LiteralString, f"twin.as_{wanted.value}")
-    return sql.SQL("{}(jsonb_build_object('v', {}::text), 'v')").format(sql.SQL(function), column.identifier)
+    function = sql.Identifier("twin", f"as_{wanted.value}")
+    return sql.SQL("{}(jsonb_build_object('v', {}::text), 'v')").format(function, column.identifier)

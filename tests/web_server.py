@@ -1,5 +1,6 @@
 """A real server for the tests of the web room: granian in a process of its own, on a free port, over a database of the run."""
 
+import http.client
 import os
 import socket
 import subprocess
@@ -30,6 +31,19 @@ class Server:
     def client(self, **options: object) -> httpx.Client:
         """A client whose addresses are relative to the server."""
         return httpx.Client(base_url=self.url, timeout=20, **options)  # type: ignore[arg-type]
+
+    def raw_get(self, target: str, **headers: str) -> httpx.Response:
+        """GET exactly `target`, byte for byte: clients would tidy it up first."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.putrequest("GET", target, skip_accept_encoding=True)
+            for name, value in headers.items():
+                connection.putheader(name.replace("_", "-"), value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            return httpx.Response(answer.status, headers=answer.getheaders(), content=answer.read())
+        finally:
+            connection.close()
 
 
 def free_port() -> int:

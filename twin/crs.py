@@ -75,7 +75,9 @@ def parse_datum(text: str) -> Datum:
     """The datum called `text` (case, dash and space do not matter); BadParameter for any other word."""
     datum = _DATUM_WORDS.get(re.sub(r"[\s_-]", "", text).lower())
     if datum is None:
-        raise BadParameter(f"datum {text!r} is none of {', '.join(Datum)}", f"坐标基准 {text!r} 不是 {'、'.join(Datum)} 之一", place="datum")
+        raise BadParameter(
+            f"datum {text!r} is none of {', '.join(Datum)}", f"坐标基准 {text!r} 不是 {'、'.join(Datum)} 之一", place="datum"
+        )
     return datum
 
 

@@ -16,7 +16,7 @@ _ROOT_STATE = Path("/var/lib/yuetu")
 
 
 def default_home() -> Path:
-    """State lives in `.twin/` of the checkout; root's checkout may be closed to the database account, so root uses /var/lib/yuetu/<hash>."""
+    """State is `.twin/` of the checkout; a checkout of root's may be closed to the database account, so root has /var/lib/yuetu/<hash>."""
     if os.geteuid() != 0:
         return CHECKOUT / ".twin"
     return _ROOT_STATE / hashlib.sha256(os.fsencode(CHECKOUT)).hexdigest()[:8]
@@ -44,9 +44,6 @@ class Settings(BaseSettings):
     hot_connections: int = Field(default=2, ge=1, le=64, description="Database connections of one web process for tiles and features")
     drain_s: float = Field(default=20, ge=0, le=300, description="Seconds that running requests may take when the server stops")
     max_upload_mb: int = Field(default=2048, ge=1, description="Largest uploaded file, in MiB")
-    session_hours: float = Field(default=12, gt=0, description="Hours until a login ends")
-    import_memory_mb: int = Field(default=4096, ge=256, description="Memory limit of the child process that reads a file, in MiB")
-    import_seconds: int = Field(default=3600, ge=1, description="Time limit of the child process that reads a file")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Smallest level that is logged")
     test_data: Path | None = Field(default=None, description="Directory of the real data sets that tests read")
 

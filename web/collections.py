@@ -19,6 +19,7 @@ from web.links import Links
 from web.params import AFTER, BBOX, DATETIME, FORMAT_JSON, FORMAT_PAGE, LIMIT, Parameter, Query, documented
 
 router = APIRouter(tags=["features"])
+doors = APIRouter(tags=["features"])
 
 ITEMS_BUDGET_S: Final = 10.0
 _ITEMS: Final[tuple[Parameter[Any], ...]] = (LIMIT, BBOX, DATETIME, AFTER, FORMAT_JSON)
@@ -57,42 +58,42 @@ async def landing(request: Request, links: LinksDep) -> Response:
     return Json(ogc.landing(links))
 
 
-@router.get("/conformance", openapi_extra=documented(FORMAT_JSON))
+@doors.get("/conformance", openapi_extra=documented(FORMAT_JSON))
 async def conformance(request: Request) -> Response:
     """The conformance classes that hold."""
     only_json(request)
     return Json({"conformsTo": ogc.CONFORMANCE})
 
 
-@router.get("/collections", openapi_extra=documented(FORMAT_JSON))
+@doors.get("/collections", openapi_extra=documented(FORMAT_JSON))
 async def collections(request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """The collections the caller may read."""
     only_json(request)
     return Json(ogc.collections(tuple(catalog.layers(scope)), links), headers=caching.headers(scope))
 
 
-@router.get("/collections/{collection}", openapi_extra=documented(FORMAT_JSON))
+@doors.get("/collections/{collection}", openapi_extra=documented(FORMAT_JSON))
 async def collection(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """One collection."""
     only_json(request)
     return Json(ogc.collection(catalog.layer(collection, scope), links), headers=caching.headers(scope))
 
 
-@router.get("/collections/{collection}/queryables", openapi_extra=documented(FORMAT_JSON))
+@doors.get("/collections/{collection}/queryables", openapi_extra=documented(FORMAT_JSON))
 async def queryables(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """What `?name=value` may ask for, as JSON Schema."""
     only_json(request)
     return SchemaJson(ogc.queryables(catalog.layer(collection, scope), links), headers=caching.headers(scope))
 
 
-@router.get("/collections/{collection}/schema", openapi_extra=documented(FORMAT_JSON))
+@doors.get("/collections/{collection}/schema", openapi_extra=documented(FORMAT_JSON))
 async def schema(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """What a feature of the collection is made of, as JSON Schema."""
     only_json(request)
     return SchemaJson(ogc.schema(catalog.layer(collection, scope), links), headers=caching.headers(scope))
 
 
-@router.get("/collections/{collection}/items", openapi_extra=documented(*_ITEMS), response_class=StreamingResponse)
+@doors.get("/collections/{collection}/items", openapi_extra=documented(*_ITEMS), response_class=StreamingResponse)
 async def items(collection: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """Features as GeoJSON, in pages; each queryable is a parameter too."""
     layer = catalog.layer(collection, scope)
@@ -111,7 +112,7 @@ async def items(collection: str, request: Request, house: HouseDep, catalog: Cat
     return StreamingResponse(features.collection(frame, first, rest), media_type=ogc.GEOJSON, headers=headers)
 
 
-@router.get("/collections/{collection}/items/{item}", openapi_extra=documented(DATETIME, FORMAT_JSON))
+@doors.get("/collections/{collection}/items/{item}", openapi_extra=documented(DATETIME, FORMAT_JSON))
 async def item(
     collection: str, item: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep
 ) -> Response:
@@ -205,3 +206,8 @@ def _item_links(links: Links, layer: Layer, item: str) -> list[dict[str, Any]]:
         ogc.link(links.to(*here, "items", item), "self", ogc.GEOJSON),
         ogc.link(links.to(*here), "collection", ogc.JSON, layer.title_zh),
     ]
+
+
+router.include_router(doors)
+#: Some clients (GDAL) join paths to the landing page's address instead of following its links.
+router.include_router(doors, prefix="/ogc", include_in_schema=False)

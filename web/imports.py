@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from importers import suffixes
+from importers.options import ImportOptions, parse_options
 from postgis import jobs as queue
 from postgis.blobs import Blob, record_blob
 from postgis.editing import Connection
 from postgis.jobs import JobRequest
 from postgis.reports import Finding, ImportRun, findings_statement, run_statement, runs_statement, to_finding, to_run
-from twin.errors import BadFile, BadParameter, NotFound
+from twin.errors import BadFile, NotFound
 from twin.view import EVERYTHING
 from web import uploads
 from web.deps import House, HouseDep, ImporterDep, JobReaderDep, LinksDep
@@ -43,22 +44,25 @@ _BODY: Final = {"requestBody": {"required": True, "content": {"multipart/form-da
 async def upload(request: Request, house: HouseDep, links: LinksDep, caller: ImporterDep) -> Response:
     """Take a file and queue its import; the answer names the job to watch."""
     blob, options = await _receive(request, house)
-    args = {"blob": blob.sha256, "name": blob.name, "options": options}
-    job = await house.editor.run(_queue, blob, JobRequest("import", args, created_by=caller.name or ""))
+    args = {"sha256": blob.sha256, "name": blob.name, "options": options.model_dump(mode="json", exclude_unset=True)}
+    job = await house.editor.run(_queue, blob, JobRequest("import", args, created_by=caller.name or "", lock=_lock(blob, options)))
     return Json({"job": job}, 202, headers={**_NO_STORE, "location": links.to("jobs", str(job))})
 
 
-async def _receive(request: Request, house: House) -> tuple[Blob, dict[str, Any]]:
+async def _receive(request: Request, house: House) -> tuple[Blob, ImportOptions]:
     """The upload as a kept file and its options; nothing is left behind when either is refused."""
     max_bytes = house.settings.max_upload_mb * 1024 * 1024
     writer = house.blobs.writer(max_bytes)
     with writer:
         form = await uploads.receive(request, writer, max_bytes)
         _check_suffix(form.file_name)
-        options = parse(form.options, "options")
-        if not isinstance(options, dict):
-            raise BadParameter("options must be a JSON object", "options 必须是 JSON 对象", place="options")
+        options = parse_options(parse(form.options, "options"))
         return await run_in_threadpool(writer.finish, "application/octet-stream", form.file_name), options
+
+
+def _lock(blob: Blob, options: ImportOptions) -> str:
+    """Imports into one layer run one after another; without a layer id the file's name decides it."""
+    return f"import {options.layer or blob.name.partition('.')[0].lower()}"
 
 
 def _check_suffix(name: str) -> None:

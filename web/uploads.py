@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
 _MAX_NAME_CHARS = 200
-_MAX_HEADER_BYTES = 4096
 
 
 class Sink(Protocol):
@@ -73,8 +72,6 @@ class _Form:
 
     def on_header_value(self, data: bytes, start: int, end: int) -> None:
         self.value += data[start:end]
-        if len(self.header) + len(self.value) > _MAX_HEADER_BYTES:
-            raise budgets.body_too_large("part_header_bytes", _MAX_HEADER_BYTES)
 
     def on_header_end(self) -> None:
         self.part.headers[bytes(self.header).decode("latin-1").lower()] = bytes(self.value)

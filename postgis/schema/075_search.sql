@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS twin.search_object PARTITION OF twin.search FOR VALUE
 CREATE INDEX IF NOT EXISTS search_grams ON twin.search USING gin (grams);
 CREATE INDEX IF NOT EXISTS search_title ON twin.search (title_key);
 CREATE INDEX IF NOT EXISTS search_code ON twin.search (code_key) WHERE code_key <> '';
+CREATE INDEX IF NOT EXISTS search_rank ON twin.search (rank DESC) WHERE grams <> '{}';
 CREATE INDEX IF NOT EXISTS search_object_of ON twin.search (layer, oid);
 
 -- Bounds of a shape as minx, miny, maxx, maxy.
@@ -85,10 +86,11 @@ BEGIN
         twin.grams(n.name_zh || ' ' || n.code || ' ' || n.more_key), 7 - n.level, n.at, twin.bounds_of(n.geom)
     FROM named n;
     GET DIAGNOSTICS written = ROW_COUNT;
+    ANALYZE twin.search_division;
     RETURN written;
 END $$;
 
-CREATE OR REPLACE FUNCTION twin.index_product(of_code text) RETURNS void
+CREATE OR REPLACE FUNCTION twin.index_product(of_code text) RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
     DELETE FROM twin.search WHERE kind = 'product' AND ref = of_code;
     INSERT INTO twin.search (kind, ref, title, subtitle, code, division, title_key, code_key, more_key, grams, rank)
@@ -97,7 +99,8 @@ LANGUAGE sql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
     FROM twin.product p, LATERAL (
         SELECT concat_ws(' ', p.card ->> 'title_en', (SELECT string_agg(word, ' ') FROM jsonb_array_elements_text(p.card -> 'keywords') word)) AS words
     ) more
-    WHERE p.code = of_code AND p.status = 'published'
+    WHERE p.code = of_code AND p.status = 'published';
+    SELECT count(*) FROM twin.search WHERE kind = 'product' AND ref = of_code
 $$;
 
 -- Rows of one layer anew, all of them or those in `only_oids`. Objects with a name are found by any part of name or code,
@@ -113,8 +116,8 @@ BEGIN
         RETURN 0;
     END IF;
     EXECUTE format($q$
-        INSERT INTO twin.search (kind, ref, layer, oid, title, subtitle, code, division, title_key, code_key, grams, rank, point, bounds)
-        SELECT 'object', o.oid::text, %1$s, o.oid, coalesce(nullif(o.name, ''), o.code), coalesce(d.name_zh, ''), coalesce(o.code, ''), o.division,
+        INSERT INTO twin.search (kind, ref, layer, oid, title, code, division, title_key, code_key, grams, rank, point, bounds)
+        SELECT 'object', o.oid::text, %1$s, o.oid, coalesce(nullif(o.name, ''), o.code), coalesce(o.code, ''), o.division,
             twin.search_key(coalesce(nullif(o.name, ''), o.code)), twin.search_key(coalesce(o.code, '')),
             CASE WHEN o.name <> '' THEN twin.grams(concat_ws(' ', o.name, o.code)) ELSE '{}' END,
             CASE WHEN o.geom IS NULL OR ST_IsEmpty(o.geom) THEN 0
@@ -124,9 +127,12 @@ BEGIN
             twin.bounds_of(o.geom)
         FROM (SELECT DISTINCT ON (oid) * FROM %2$s WHERE plan IS NULL AND (name <> '' OR code <> '') AND ($1 IS NULL OR oid = ANY ($1))
               ORDER BY oid, lower(valid) NULLS FIRST) o
-        LEFT JOIN LATERAL (SELECT name_zh FROM twin.division v WHERE v.code = o.division AND v.valid @> now() LIMIT 1) d ON true
     $q$, layer_number, partition) USING only_oids;
     GET DIAGNOSTICS written = ROW_COUNT;
+    IF written > 20000 THEN
+        PERFORM gin_clean_pending_list('twin.search_object_grams_idx');
+        ANALYZE twin.search_object;
+    END IF;
     RETURN written;
 END $$;
 
@@ -134,5 +140,5 @@ END $$;
 CREATE OR REPLACE FUNCTION twin.index_everything() RETURNS bigint
 LANGUAGE sql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
     SELECT twin.index_divisions() + (SELECT coalesce(sum(twin.index_search(number)), 0) FROM twin.layer)
-        + (SELECT count(twin.index_product(code)) FROM (SELECT DISTINCT code FROM twin.product) p)
+        + (SELECT coalesce(sum(twin.index_product(code)), 0) FROM (SELECT DISTINCT code FROM twin.product) p)
 $$;

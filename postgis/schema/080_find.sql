@@ -1,31 +1,32 @@
 -- The search door: exact before prefix before contains, big before small, near before far. Scope is read from the setting, as in every view.
+-- A word that fits nearly everything is answered from the biggest rows of each branch: the reader will type on.
 
 CREATE OR REPLACE FUNCTION twin.find_kind(of_kind text, words text, at_most integer, near geometry, readable integer[], bound text[])
-RETURNS TABLE (tier integer, ref text, layer integer, oid bigint, title text, subtitle text, code text, point geometry, bounds float8[], rank real, away float8)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan SET search_path = twin, public, pg_temp AS $$
+RETURNS TABLE (tier integer, ref text, layer integer, oid bigint, title text, subtitle text, code text, division text, point geometry, bounds float8[], rank real, away float8)
+LANGUAGE plpgsql STABLE ROWS 30 SET plan_cache_mode = force_custom_plan SET search_path = twin, public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
     parts constant text[] := string_to_array(words, ' ');
     needed constant text[] := ARRAY(SELECT DISTINCT g FROM unnest(parts) part, unnest(twin.grams(part)) g WHERE length(g) = 2 OR length(part) = 1);
-    cap constant integer := CASE of_kind WHEN 'object' THEN 3000 ELSE 30000 END;
+    cap constant integer := CASE of_kind WHEN 'object' THEN 1000 ELSE 2500 END;
     after_last constant text := words || U&'\+10FFFF';
 BEGIN
     RETURN QUERY
     WITH found AS (
-        (SELECT s.ref, s.layer, s.oid, s.title, s.subtitle, s.code, s.title_key, s.code_key, s.more_key, s.rank, s.point, s.bounds
+        (SELECT s.ref, s.layer, s.oid, s.title, s.subtitle, s.code, s.division, s.title_key, s.code_key, s.more_key, s.rank, s.point, s.bounds
             FROM twin.search s WHERE s.kind = of_kind AND s.title_key >= words AND s.title_key < after_last
             AND (s.layer IS NULL OR s.layer = ANY (readable)) AND (cardinality(bound) = 0 OR s.division ^@ ANY (bound))
-            ORDER BY s.title_key LIMIT cap)
+            ORDER BY CASE of_kind WHEN 'object' THEN NULL ELSE s.rank END DESC, s.title_key LIMIT cap)
         UNION ALL
-        (SELECT s.ref, s.layer, s.oid, s.title, s.subtitle, s.code, s.title_key, s.code_key, s.more_key, s.rank, s.point, s.bounds
+        (SELECT s.ref, s.layer, s.oid, s.title, s.subtitle, s.code, s.division, s.title_key, s.code_key, s.more_key, s.rank, s.point, s.bounds
             FROM twin.search s WHERE s.kind = of_kind AND s.code_key >= words AND s.code_key < after_last AND s.code_key <> ''
             AND (s.layer IS NULL OR s.layer = ANY (readable)) AND (cardinality(bound) = 0 OR s.division ^@ ANY (bound))
-            ORDER BY s.code_key LIMIT cap)
+            ORDER BY CASE of_kind WHEN 'object' THEN NULL ELSE s.rank END DESC, s.code_key LIMIT cap)
         UNION ALL
-        (SELECT s.ref, s.layer, s.oid, s.title, s.subtitle, s.code, s.title_key, s.code_key, s.more_key, s.rank, s.point, s.bounds
-            FROM twin.search s WHERE s.kind = of_kind AND s.grams @> needed
+        (SELECT s.ref, s.layer, s.oid, s.title, s.subtitle, s.code, s.division, s.title_key, s.code_key, s.more_key, s.rank, s.point, s.bounds
+            FROM twin.search s WHERE s.kind = of_kind AND s.grams @> needed AND s.grams <> '{}'
             AND (s.layer IS NULL OR s.layer = ANY (readable)) AND (cardinality(bound) = 0 OR s.division ^@ ANY (bound))
-            LIMIT cap)
+            ORDER BY s.rank DESC LIMIT cap)
     ), tiered AS (
         SELECT f.*, CASE
             WHEN f.title_key = words OR f.code_key = words THEN 0
@@ -38,7 +39,7 @@ BEGIN
         SELECT DISTINCT ON (t.ref, t.layer) t.*, CASE WHEN near IS NULL OR t.point IS NULL THEN 0 ELSE ST_Distance(t.point, near) END AS away
         FROM tiered t WHERE t.tier IS NOT NULL
     )
-    SELECT o.tier, o.ref, o.layer, o.oid, o.title, o.subtitle, o.code, o.point, o.bounds, o.rank, o.away
+    SELECT o.tier, o.ref, o.layer, o.oid, o.title, o.subtitle, o.code, o.division, o.point, o.bounds, o.rank, o.away
     FROM once o ORDER BY o.tier, o.rank DESC, o.away, length(o.title_key), o.title_key, o.ref LIMIT at_most;
 END $$;
 
@@ -57,7 +58,8 @@ BEGIN
         RETURN;
     END IF;
     RETURN QUERY
-    SELECT k.kind, f.tier, f.ref, l.id, f.oid, f.title, f.subtitle, f.code, ST_X(f.point), ST_Y(f.point), f.bounds
+    SELECT k.kind, f.tier, f.ref, l.id, f.oid, f.title,
+        CASE k.kind WHEN 'object' THEN coalesce((SELECT d.name_zh FROM twin.division d WHERE d.code = f.division AND d.valid @> now()), '') ELSE f.subtitle END, f.code, ST_X(f.point), ST_Y(f.point), f.bounds
     FROM unnest(ARRAY['division', 'product', 'object']) WITH ORDINALITY k (kind, place)
     CROSS JOIN LATERAL twin.find_kind(k.kind, key, at_most, near, readable, CASE k.kind WHEN 'product' THEN '{}' ELSE bound END) f
     LEFT JOIN twin.layer l ON l.number = f.layer

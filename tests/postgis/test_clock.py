@@ -43,7 +43,10 @@ def events(database: Database) -> list[list[int] | None]:
 def counts(database: Database, number: int) -> tuple[int, int]:
     """Live and past rows."""
     with connect(database, OWNER) as owner:
-        row = owner.execute("SELECT (SELECT count(*) FROM twin.object WHERE layer = %(n)s), (SELECT count(*) FROM twin.object_past WHERE layer = %(n)s)", {"n": number})
+        row = owner.execute(
+            "SELECT (SELECT count(*) FROM twin.object WHERE layer = %(n)s), (SELECT count(*) FROM twin.object_past WHERE layer = %(n)s)",
+            {"n": number},
+        )
         return row.fetchone()  # type: ignore[return-value]
 
 

@@ -79,7 +79,9 @@ async def test_listening_goes_on_after_the_connection_is_lost(database: Database
     emit(database, "catalogue")
     await woken()
     with connect(database, OWNER) as owner:
-        row = owner.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'twin_server' AND datname = current_database()").fetchone()
+        row = owner.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = 'twin_server' AND datname = current_database()"
+        ).fetchone()
         assert row == (1,)
     with connect(database, "twin") as admin:
         admin.execute(

@@ -65,7 +65,8 @@ def test_a_feature(web: httpx.Client) -> None:
         feature["id"] >> 40 > 0 and feature["geometry"]["type"] == "Polygon" and feature["geometry"]["coordinates"][0][0] == [114.01, 22.5]
     )
     assert feature["properties"] == {
-        "类别": "住宅", "名称": "南山 1 号", "高度": 3.5, "floors": 1, "listed": False, "built": "2001-01-31", "seen": "2026-01-01T00:00:00Z",
+        "类别": "住宅", "名称": "南山 1 号", "高度": 3.5, "floors": 1, "listed": False, "built": "2001-01-31",
+        "seen": "2026-01-01T00:00:00Z",
         '备注 "%(x)s" :b $1': "注1", "raw": {"n": [1, None]},
     }  # fmt: skip
     alone = web.get(f"/collections/houses/items/{feature['id']}").json()

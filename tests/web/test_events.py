@@ -58,10 +58,10 @@ def write(site: Site, number: int) -> None:
         put_rows(connection, number, [Row(square(113.9, 22.6), name="新")])
 
 
-def unpublish_nothing(database: Database) -> None:
+def submit_job(database: Database) -> None:
     """A job that nobody runs: its event is for people signed in."""
     with connect(database, EDITOR) as connection:
-        submit(connection, JobRequest("index-search", created_by="test"))
+        submit(connection, JobRequest("import", created_by="test"))
 
 
 def test_a_change_arrives_at_once(site: Site, web: httpx.Client) -> None:
@@ -92,7 +92,7 @@ def test_hidden_layers_and_jobs_are_not_told(site: Site, web: httpx.Client, prog
     with listening(web) as stranger, listening(program) as insider:
         time.sleep(0.2)
         write(site, site.secret.number)
-        unpublish_nothing(site.database)
+        submit_job(site.database)
         write(site, site.houses.number)
         assert [(e["topic"], e["payload"].get("layer")) for e in insider.wait(3)] == [
             ("layer", "secret"),
@@ -108,7 +108,7 @@ def test_topics(site: Site, program: httpx.Client) -> None:
     with listening(program, "?topics=job,product") as reader:
         time.sleep(0.2)
         write(site, site.houses.number)
-        unpublish_nothing(site.database)
+        submit_job(site.database)
         assert [event["topic"] for event in reader.wait(1)] == ["job"]
 
 

@@ -32,7 +32,7 @@ ODD = [
     "f=xml", "f=", "f=JSON", "f=%00", "f=json&f=json",
     "unknown=1", "Limit=1", "limit%20=1", "=1", "%00=1", "%ED%A0%80=1", "%FF=1", "offset=10", "crs=x", "sortby=name",
     "filter=1=1", "q=%FF", "'=1",
-    "\u540d=1".encode().decode("latin-1"), "x" * 1100 + "=1", "&".join(f"p{n}=1" for n in range(100)),
+    "x" * 1100 + "=1", "&".join(f"p{n}=1" for n in range(100)),
     "__proto__=1", "self=1", "oid=1", "geom=1", "valid=1", "password_hash=1", "%2527%20OR%201=1",
 ]  # fmt: skip
 ODD += [f"bbox={text}" for text in BAD_BOXES if text.isascii() and "\n" not in text and " " not in text]
@@ -53,22 +53,22 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("door", [*DOORS, *PRIVATE_DOORS])
 def test_odd_values_are_refused_with_their_place(site: Site, door: str) -> None:
-    with site.with_key() as client:
-        for query in ODD:
-            answer = client.get(httpx.URL(site.url + door).copy_with(raw_path=f"{door}?{query}".encode("latin-1")))
-            assert 400 <= answer.status_code < 500, (query, answer.status_code, answer.text)
-            assert answer.headers["content-type"] == "application/problem+json", query
-            assert answer.json()["place"], (query, answer.text)
+    for query in ODD:
+        answer = site.server.raw_get(f"{door}?{query}", Authorization=f"Bearer {site.key}")
+        assert 400 <= answer.status_code < 500, (query, answer.status_code, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json", query
+        assert answer.json()["place"], (query, answer.text)
 
 
 @pytest.mark.parametrize(
     ("query", "place"),
     [
-        ("高度=abc", "高度"), ("高度=nan", "高度"), ("高度=1e999", "高度"), ("floors=1.5", "floors"), ("floors=9223372036854775808", "floors"),
+        ("高度=abc", "高度"), ("高度=nan", "高度"), ("高度=1e999", "高度"), ("floors=1.5", "floors"),
+        ("floors=9223372036854775808", "floors"),
         ("floors=", "floors"), ("floors=%D9%A1", "floors"), ("listed=1", "listed"), ("listed=TRUE", "listed"),
         ("built=2020-13-01", "built"),
         ("built=2020-01-01T00:00:00Z", "built"), ("seen=2020-01-01", "seen"), ("类别=%00", "类别"), ("类别=%ED%A0%80", "类别"),
-        ("类别=" + "甲" * 1001, "类别"),
+        ("类别=" + "x" * 1001, "类别"),
         ("名称=x", "名称"), ("raw=1", "raw"),
     ],
 )  # fmt: skip
@@ -96,10 +96,9 @@ def test_odd_filters_are_refused_with_their_place(web: httpx.Client, query: str,
     ],
 )  # fmt: skip
 def test_odd_paths_are_refused(site: Site, path: str) -> None:
-    with site.with_key() as client:
-        answer = client.get(httpx.URL(site.url).copy_with(raw_path=path.encode()))
-        assert 400 <= answer.status_code < 500, answer.text
-        assert answer.headers["content-type"] == "application/problem+json" and answer.json()["place"]
+    answer = site.server.raw_get(path, Authorization=f"Bearer {site.key}")
+    assert 400 <= answer.status_code < 500, answer.text
+    assert answer.headers["content-type"] == "application/problem+json" and answer.json()["place"]
 
 
 def test_budgets(web: httpx.Client) -> None:

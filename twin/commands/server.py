@@ -116,7 +116,8 @@ def _print_first_password(database: Database) -> None:
     with connect(database, EDITOR) as connection:
         password = ensure_admin(connection)
     if password is not None:
-        say(f"  管理员 user: admin   初始口令 first password: {password}\n  （只显示这一次，首次登录须修改 · shown once, changed at the first login）")
+        say(f"  管理员 user: admin   初始口令 first password: {password}")
+        say("  （只显示这一次，首次登录须修改 · shown once, to be changed at the first login）")
 
 
 def _demo(database: Database) -> int:

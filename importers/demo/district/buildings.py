@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from importers.demo.district.campus import BY_CODE, LAYOUTS
@@ -14,6 +13,7 @@ from importers.demo.district.roads import Ints
 from importers.demo.district.shapes import Shape, footprints
 from importers.demo.district.uses import State, Uses
 from importers.demo.district.zones import GRAIN, Zone
+from importers.geos import shapely
 
 _SMALLEST_BUILDING_M2 = 12.0
 _LOW_FLOORS = 7

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pyarrow as pa
-import shapely
 
 from importers.demo.district.city import City
 from importers.demo.district.frame import Floats
@@ -11,6 +10,7 @@ from importers.demo.district.layouts import USE_ZH, Use
 from importers.demo.district.roads import Ints
 from importers.demo.district.rows import Texts, codes, days, joined, table
 from importers.demo.district.uses import State
+from importers.geos import shapely
 
 PLAN_NAME = "示例片区城市更新规划2035"
 PHASES = ("built", "planned", "building", "demolished")
@@ -133,5 +133,4 @@ def _floor_area(city: City) -> Floats:
     made, faces = city.buildings, _face_of_lot(city)[city.buildings.lot]
     standing = made.phase_state == State.STANDING
     area = city.frame.area_m2(city.frame.place(made.footprints[standing])) * made.floors[standing]
-    floor_area: Floats = np.bincount(faces[standing], weights=area, minlength=len(city.land.faces))
-    return floor_area
+    return np.bincount(faces[standing], weights=area, minlength=len(city.land.faces)).astype(np.float64)

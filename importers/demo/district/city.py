@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from importers.demo.district.buildings import Buildings, make_buildings
@@ -15,6 +14,7 @@ from importers.demo.district.roads import Ints, Roads, make_roads
 from importers.demo.district.streets import Plan, make_plan
 from importers.demo.district.terrain import Terrain, make_terrain
 from importers.demo.district.uses import Uses, make_uses
+from importers.geos import shapely
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from importers.demo.district.recipe import Recipe
+from importers.geos import shapely
 
 Floats = NDArray[np.float64]
 Geometries = NDArray[Any]
+Complexes = NDArray[Any]
 Marks = tuple[float, ...]
 
 _BEND, _TWIST = 0.075, 0.030
@@ -61,6 +62,15 @@ class Frame:
         rounded: Floats = np.round(degrees, _DIGITS)
         return rounded
 
+    def board(self, degrees: Floats) -> Floats:
+        """Longitude and latitude (n, 2) back to the board, by Newton's method."""
+        east_north = (degrees - (self.lon0, self.lat0)) * (self.metres_per_lon, self.metres_per_lat)
+        target = (east_north[:, 0] + 1j * east_north[:, 1]) / self.unit + self.shift
+        z = target.copy()
+        for _ in range(6):
+            z -= (_bent(z, self.bend, self.twist) - target) / (1 + 2 * self.bend * z + 3 * self.twist * z**2)
+        return np.column_stack((z.real, z.imag)) * self.unit
+
     def place(self, geometries: Any) -> Geometries:
         """Board geometries to degrees, vertex by vertex; Z is kept."""
         flat: Geometries = shapely.transform(geometries, self._with_z, include_z=bool(np.any(shapely.has_z(geometries))))
@@ -105,12 +115,12 @@ def _ruler(rng: np.random.Generator, half: float) -> Marks:
     return tuple(round(float(mark), 1) for mark in marks)
 
 
-def _bent(z: NDArray[np.complex128], bend: complex, twist: complex) -> NDArray[np.complex128]:
-    bent: NDArray[np.complex128] = z + bend * z**2 + twist * z**3
+def _bent(z: Complexes, bend: complex, twist: complex) -> Complexes:
+    bent: Complexes = z + bend * z**2 + twist * z**3
     return bent
 
 
-def _rim(p: float, q: float) -> NDArray[np.complex128]:
+def _rim(p: float, q: float) -> Complexes:
     t = np.linspace(-1, 1, 101)
     return np.concatenate((p * t + 1j * q, p * t - 1j * q, p + 1j * q * t, -p + 1j * q * t))
 

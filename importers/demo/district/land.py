@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from importers.demo.district.frame import Frame, Geometries
@@ -12,6 +11,7 @@ from importers.demo.district.roads import GRID_M, Ints
 from importers.demo.district.streets import HALF_WIDTH_M, Cell, Plan, RoadClass
 from importers.demo.district.terrain import Terrain
 from importers.demo.district.zones import GRAIN
+from importers.geos import shapely
 
 Rect = tuple[float, float, float, float]
 

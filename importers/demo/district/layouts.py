@@ -70,8 +70,7 @@ def _grid(start: float, length: float, pitch: float, piece: float) -> Floats:
     """Left ends of as many pieces as fit, centred."""
     count = int((length - piece) // pitch) + 1 if length >= piece else 0
     offset = (length - piece - (count - 1) * pitch) / 2
-    ends: Floats = start + offset + pitch * np.arange(count)
-    return ends
+    return start + offset + pitch * np.arange(count, dtype=np.float64)
 
 
 def mesh(site: Site, pitch: Pair, piece: Pair) -> tuple[Floats, Floats]:

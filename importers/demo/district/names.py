@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 
 from importers.demo.district.land import Land
 from importers.demo.district.roads import BYPASS_LINE, QUAY_LINE, TOWPATH_LINE, Ints, Roads
 from importers.demo.district.streets import Plan, RoadClass
 from importers.demo.district.uses import Uses
+from importers.geos import shapely
 
 Names_ = NDArray[np.str_]
 

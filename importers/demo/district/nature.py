@@ -1,8 +1,9 @@
 """Layers of water, green and protection: rivers, farmland, forest, wetland and the ecological red line."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
-import shapely
 
 from importers.demo.district.built import land_use
 from importers.demo.district.city import City
@@ -10,6 +11,7 @@ from importers.demo.district.frame import Geometries
 from importers.demo.district.land import CREEK, LAKE, RIVER, WOOD
 from importers.demo.district.roads import Ints
 from importers.demo.district.rows import codes, joined, pick, table
+from importers.geos import shapely
 
 _DYKE_M = 5.0
 _STEP_M = 60.0
@@ -51,7 +53,7 @@ def _dense(polygons: Geometries) -> Geometries:
     return dense
 
 
-def _green(city: City, faces: Ints, prefix: str, words: dict[str, object]) -> pa.Table:
+def _green(city: City, faces: Ints, prefix: str, words: Mapping[str, object]) -> pa.Table:
     placed = city.frame.place(city.land.faces[faces])
     columns = {"code": codes(prefix, len(faces)), **words, "area_mu": np.round(city.frame.area_m2(placed) / 666.667, 1)}
     return table(placed, columns)
@@ -78,7 +80,12 @@ def forest(city: City) -> pa.Table:
     kind = np.where(use == "0305", "灌木林", np.where(use == "0303", "红树林", "乔木林"))
     species = pick(("木荷", "樟树", "马尾松", "桉树", "相思"), (0.3, 0.25, 0.2, 0.15, 0.1), rng, len(faces))
     species = np.where(kind == "红树林", "秋茄", np.where(kind == "灌木林", "桃金娘", species))
-    words = {"class": kind, "species": species, "age_years": rng.integers(6, 58, len(faces)), "stock_m3_ha": np.round(rng.uniform(30, 140, len(faces)), 1)}
+    words = {
+        "class": kind,
+        "species": species,
+        "age_years": rng.integers(6, 58, len(faces)),
+        "stock_m3_ha": np.round(rng.uniform(30, 140, len(faces)), 1),
+    }
     return _green(city, faces, "LD", words)
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -12,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from importers.demo.district.frame import Floats, Frame, Geometries
 from importers.demo.district.streets import Plan, RoadClass
 from importers.demo.district.terrain import Terrain
+from importers.geos import shapely
 
 #: Vertices on the board lie on a grid of this many metres, so that what meets meets exactly.
 GRID_M = 0.05

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import shapely
 from numpy.typing import NDArray
 
 from importers.demo.district.frame import Geometries
+from importers.geos import shapely
 
 GEOMETRY = "geometry"
 Texts = NDArray[np.str_]
@@ -21,7 +21,7 @@ def table(geometries_4490: Geometries, columns: Mapping[str, Any]) -> pa.Table:
     return pa.table({**arrays, GEOMETRY: wkb})
 
 
-def _array(values: NDArray[Any]) -> pa.Array:
+def _array(values: NDArray[Any]) -> Any:
     """Texts lose their empties: no value is null, not ''."""
     if values.dtype.kind != "U":
         return pa.array(values)
@@ -33,7 +33,7 @@ def codes(prefix: str, count: int) -> Texts:
     return np.array([f"SL{prefix}{number:07d}" for number in range(1, count + 1)], dtype=np.str_)
 
 
-def days(years: Any, rng: np.random.Generator, count: int) -> pa.Array:
+def days(years: Any, rng: np.random.Generator, count: int) -> Any:
     """Random dates in given years; year 0 gives null."""
     years = np.broadcast_to(years, count)
     start = (np.maximum(years, 1970) - 1970).astype("datetime64[Y]").astype("datetime64[D]")

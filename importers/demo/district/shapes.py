@@ -3,9 +3,9 @@
 from enum import IntEnum
 
 import numpy as np
-import shapely
 
 from importers.demo.district.frame import Floats, Geometries
+from importers.geos import shapely
 
 
 class Shape(IntEnum):

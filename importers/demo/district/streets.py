@@ -183,11 +183,11 @@ def _classes(marks: int, across: int) -> NDArray[np.int64]:
 def _draw(surveyor: _Surveyor, us: Marks, vs: Marks, upright: NDArray[np.int64], level: NDArray[np.int64]) -> None:
     for i, u in enumerate(us):
         surveyor.lines += 1
-        for j in np.flatnonzero(upright[:, i]):
+        for j in np.flatnonzero(upright[:, i]).tolist():
             surveyor.street((u, vs[j]), (u, vs[j + 1]), RoadClass(upright[j, i]), surveyor.lines)
     for j, v in enumerate(vs):
         surveyor.lines += 1
-        for i in np.flatnonzero(level[j]):
+        for i in np.flatnonzero(level[j]).tolist():
             surveyor.street((us[i], v), (us[i + 1], v), RoadClass(level[j, i]), surveyor.lines)
 
 

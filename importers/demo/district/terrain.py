@@ -5,10 +5,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import shapely
 
 from importers.demo.district.frame import Floats, Frame, Marks
 from importers.demo.district.recipe import Recipe
+from importers.geos import shapely
 
 _RIVER_M, _CREEK_M, _CANAL_M = 330.0, 84.0, 38.0
 _QUAY_M, _TOWPATH_M = 46.0, 17.0

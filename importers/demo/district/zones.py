@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import shapely
 
 from importers.demo.district.terrain import Noise, Terrain
+from importers.geos import shapely
 
 
 class Zone(StrEnum):

@@ -56,7 +56,7 @@ const CLASSES: Symbology = {
 /** What MapLibre would paint for a feature with these properties. */
 function evaluate(value: unknown, properties: Record<string, unknown>): unknown {
   if (typeof value === 'string') return value;
-  const made = expression.createExpression(value as never);
+  const made = expression.createExpression(value, 'layers[0].paint');
   if (made.result === 'error') throw new Error(made.value.map((error) => error.message).join());
   return made.value.evaluate({ zoom: 14 }, { type: 'Polygon', properties } as never, {});
 }
@@ -66,7 +66,7 @@ const colorOf = (symbol: Symbology, properties: Record<string, unknown>) => eval
 function problems(drawing: Drawing): string[] {
   const { shapes, labels } = draw(drawing);
   const style = { version: 8 as const, sources: { 'layer:a': { type: 'vector' as const, tiles: ['http://x/{z}/{x}/{y}'] } }, layers: [...shapes, ...labels] };
-  return validateStyleMin({ ...style, glyphs: 'http://x/{fontstack}/{range}' } as never).map((error) => error.message);
+  return validateStyleMin({ ...style, glyphs: 'http://x/{fontstack}/{range}' }).map((error) => error.message);
 }
 
 describe('class colours', () => {

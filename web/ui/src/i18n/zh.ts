@@ -22,7 +22,7 @@ export const zh = {
   oldPassword: '原密码',
   newPassword: '新密码',
   repeatPassword: '再输一次',
-  passwordShort: '至少 12 个字符',
+  passwordShort: '至少 10 个字符',
   passwordDiffers: '两次输入不一致',
   passwordChanged: '密码已更新',
   save: '保存',

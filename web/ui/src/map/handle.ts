@@ -33,7 +33,7 @@ function padding(): { top: number; bottom: number; left: number; right: number }
   const phone = matchMedia('(max-width: 640px)').matches;
   const left = !phone && document.querySelector('.drawer') !== null ? 344 : 24;
   const right = !phone && document.querySelector('.inspector') !== null ? 384 : 56;
-  return { top: 72, bottom: phone ? 180 : 48, left: phone ? 24 : left, right: phone ? 24 : right };
+  return { top: 24, bottom: phone ? 180 : 48, left: phone ? 24 : left, right: phone ? 24 : right };
 }
 
 /** With `gently`, a map that already shows a part of the box closely enough stays where it is. */

@@ -46,7 +46,7 @@ function Fields() {
       </Form.Item>
       <div className="two">
         <Form.Item name="datum" label={words.datum}>
-          <Select options={DATUMS.map((value) => ({ value, label: value }))} />
+          <Select allowClear placeholder={words.crsHint} options={DATUMS.map((value) => ({ value, label: value }))} />
         </Form.Item>
         <Form.Item name="crs" label={words.crs}>
           <Select allowClear showSearch placeholder={words.crsHint} options={CRS} />
@@ -66,7 +66,7 @@ function Dialog({ file }: { file: File }) {
   const words = useWords();
   const [form] = Form.useForm<ImportChoice>();
   const stem = file.name.replace(/\.[^.]+$/, '');
-  const start = { layer: idOf(file.name), title_zh: stem, datum: 'CGCS2000', crs: null, encoding: null, explode: false };
+  const start = { layer: idOf(file.name), title_zh: stem, datum: null, crs: null, encoding: null, explode: false };
   return (
     <Modal
       open

@@ -9,7 +9,7 @@ import { page } from '../state/page';
 import { useStore } from '../state/store';
 import { ProblemNote } from './ProblemNote';
 
-const SHORTEST = 12;
+const SHORTEST = 10;
 
 /** Run a request from a form; what the server refuses is shown above the fields. */
 function useRequest(): [Problem | null, boolean, (work: () => Promise<void>) => Promise<void>] {

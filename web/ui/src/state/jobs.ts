@@ -12,7 +12,7 @@ export interface ImportChoice {
   layer: string;
   title_zh: string;
   crs: string | null;
-  datum: string;
+  datum: string | null;
   encoding: string | null;
   explode: boolean;
 }

@@ -1,0 +1,37 @@
+"""The OpenAPI document: valid 3.1, every door in it, with the parameters the door really takes."""
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from web.app import ROUTERS
+
+
+@pytest.fixture(scope="module")
+def document(site: object) -> dict[str, object]:
+    return httpx.get(site.url + "/api").json()  # type: ignore[attr-defined]
+
+
+def test_version_and_server(document: dict[str, object], web: httpx.Client) -> None:
+    assert str(document["openapi"]).startswith("3.1") and document["servers"] == [{"url": str(web.base_url).rstrip("/")}]
+    assert web.get("/api").headers["content-type"] == "application/vnd.oai.openapi+json;version=3.1"
+
+
+def test_every_door_is_in_it(document: dict[str, object]) -> None:
+    doors = {route.path for module in ROUTERS for route in module.router.routes if isinstance(route, APIRoute) and route.include_in_schema}
+    tiles = {"/tiles/{layers}/{z}/{x}/{y}", "/tiles/{layers}.json"}
+    assert set(document["paths"]) == doors | tiles  # type: ignore[call-overload]
+
+
+def test_parameters(document: dict[str, object]) -> None:
+    items = document["paths"]["/collections/{collection}/items"]["get"]  # type: ignore[index]
+    named = {parameter["name"]: parameter["in"] for parameter in items["parameters"]}
+    assert named == {"collection": "path", "limit": "query", "bbox": "query", "datetime": "query", "after": "query", "f": "query"}
+
+
+def test_every_operation_has_a_summary_and_problems(document: dict[str, object]) -> None:
+    for path, operations in document["paths"].items():  # type: ignore[attr-defined]
+        for method, operation in operations.items():
+            assert operation["summary"] and "default" in operation["responses"], (method, path)
+            assert "application/problem+json" in operation["responses"]["default"]["content"]
+            assert "422" not in operation["responses"], (method, path)
