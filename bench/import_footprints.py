@@ -2,8 +2,8 @@
 
     bench/import_footprints.py [--quick] [--rows N] [--json OUT]
 
-1,000,000 footprints of 13 vertices with 5 attributes (--quick: 100,000). Ours does more: it sandboxes the reader, keeps a hash and a key of
-every row, checks geometry, builds five indexes, a typed view and history tables, and publishes atomically; so the target is a ratio, not a win.
+1,000,000 footprints of 13 vertices with 5 attributes (--quick: 100,000). Ours does more: it reads in a sandbox, keeps a hash and a key of
+every row, checks geometry, builds nine indexes and typed views, and publishes atomically; so the target is a ratio, not a win.
 """
 
 import argparse

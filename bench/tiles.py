@@ -73,7 +73,9 @@ class Result:
 
 
 def compared(case: str, ours: float, peer: float, target: float) -> Result:
-    return Result(case, "ms", round(ours, 4), round(peer, 4), "asyncpg, same SQL", round(peer / ours, 4), round(1 / target, 4), ours <= peer * target)
+    return Result(
+        case, "ms", round(ours, 4), round(peer, 4), "asyncpg, same SQL", round(peer / ours, 4), round(1 / target, 4), ours <= peer * target
+    )
 
 
 def limited(case: str, unit: str, ours: float, limit: float) -> Result:
@@ -247,6 +249,7 @@ async def measure_catalogue(database: Database, layer: Layer) -> list[Result]:
 def main() -> int:
     arguments = parse()
     home = arguments.home or Path(tempfile.mkdtemp(prefix="yuetu-bench-", dir="/tmp"))
+    home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)
     cluster = Cluster(home)
     try:
@@ -266,7 +269,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write the rows here")
     parser.add_argument("--home", type=Path, help="keep the cluster here and use it again")
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--spread", type=float, default=0.06, help="standard deviation of a town in degrees")
+    parser.add_argument("--spread", type=float, default=0.04, help="standard deviation of a town in degrees")
     return parser.parse_args()
 
 
@@ -294,7 +297,9 @@ async def known_layer(database: Database) -> Layer | None:
 
 def report(results: list[Result], out: Path | None) -> None:
     for row in results:
-        print(f"{row.case}: {row.ours} {row.unit}, {row.peer_name} {row.peer}, ratio {row.ratio} (≥ {row.target}): {'holds' if row.holds else 'MISSED'}")
+        print(
+            f"{row.case}: {row.ours} {row.unit}, {row.peer_name} {row.peer}, ratio {row.ratio} (≥ {row.target}): {'holds' if row.holds else 'MISSED'}"
+        )
     if out is not None:
         out.write_text(json.dumps([asdict(row) for row in results], ensure_ascii=False, indent=1))
 

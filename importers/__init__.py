@@ -37,6 +37,7 @@ FORMATS: tuple[Format, ...] = (
         "importers.geojson:read_sequence",
     ),
     Format("geojson", "GeoJSON", "GeoJSON", (".geojson", ".json"), "importers.sniff:is_json", "importers.geojson:read", many=True),
+    Format("arrow", "Arrow 表", "Arrow IPC table", (".arrow",), "importers.demo.reader:is_arrow", "importers.demo.reader:read"),
     Format("csv", "CSV 坐标表", "CSV with coordinates", (".csv", ".tsv", ".txt"), "importers.sniff:is_table", "importers.table:read"),
 )
 

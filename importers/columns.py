@@ -59,14 +59,16 @@ def carry(array: ArrowArray, kind: FieldType, rows: Rows, name: str, report: Rep
         return _instant(array)
     if pa.types.is_float32(array.type):
         array = array.cast(pa.string())  # 1.1 stays 1.1
-    return array.cast(ARROW_TYPES[kind], safe=False)
+    carried: ArrowArray = array.cast(ARROW_TYPES[kind], safe=False)
+    return carried
 
 
 def _instant(array: ArrowArray) -> ArrowArray:
     if pa.types.is_timestamp(array.type) and array.type.tz is None:
         naive = array.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-        return compute.subtract(naive, _NAIVE_OFFSET_US).cast(ARROW_TYPES[FieldType.INSTANT])
-    return array.cast(ARROW_TYPES[FieldType.INSTANT], safe=False)
+        array = compute.subtract(naive, _NAIVE_OFFSET_US)
+    instant: ArrowArray = array.cast(ARROW_TYPES[FieldType.INSTANT], safe=False)
+    return instant
 
 
 def _text(array: ArrowArray, rows: Rows, name: str, report: Report) -> ArrowArray:

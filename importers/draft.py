@@ -78,7 +78,7 @@ class Draft:
         """OperationError unless rows in = published + refused; raised before the commit, so nothing is changed."""
         if self.published(done) + self.all_refused != self.rows_in:
             raise OperationError(
-                f"{self.rows_in} rows came in, but {self.published(done)} were published and {self.all_refused} refused; nothing was changed",
+                f"{self.rows_in} rows came in, but {self.published(done)} published, {self.all_refused} refused; nothing was changed",
                 f"读入 {self.rows_in} 行，发布 {self.published(done)} 行，拒绝 {self.all_refused} 行，数目不符，未作任何改动",
             )
 

@@ -1,6 +1,6 @@
 """Libraries as the type checker should see them: shapely ships no types, the stubs of pyarrow are narrower than it is."""
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ compute: Any = _compute
 arrow: Any = pa
 """The functions of pyarrow, where its stubs are narrower than it is."""
 
-ArrowArray = pa.Array[Any]
+ArrowArray: TypeAlias = "pa.Array[Any]"
 
 
 def is_missing(values: NDArray[Any]) -> NDArray[np.bool_]:

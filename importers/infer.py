@@ -34,34 +34,80 @@ class RoleNames:
 
 
 _ROLES: tuple[RoleNames, ...] = (
-    RoleNames(Role.DIVISION, ("division", "行政区代码", "行政区划代码", "政区代码", "区划代码", "xzqdm", "districtcode", "divisioncode"), _CODES, "行政区", "Division"),
+    RoleNames(
+        Role.DIVISION,
+        ("division", "行政区代码", "行政区划代码", "政区代码", "区划代码", "xzqdm", "districtcode", "divisioncode"),
+        _CODES,
+        "行政区",
+        "Division",
+    ),
     RoleNames(
         Role.CODE,
         ("code", "编码", "统一编码", "统一代码", "代码", "编号", "adcode", "admincode", "标识码", "bsm", "宗地代码", "zddm", "bdcdyh"),
-        _CODES, "编码", "Code",
+        _CODES,
+        "编码",
+        "Code",
     ),
-    RoleNames(Role.NAME, ("name", "名称", "namezh", "namechn", "mc", "xzqmc", "标准名称", "中文名", "title", "地名", "qh"), (FieldType.TEXT,), "名称", "Name"),
     RoleNames(
-        Role.CLASS, ("class", "地类编码", "dlbm", "类别", "类型", "分类", "category", "type", "kind", "fclass", "用途", "土地用途", "landuse"), _CODES, "类别", "Class"
+        Role.NAME,
+        ("name", "名称", "namezh", "namechn", "mc", "xzqmc", "标准名称", "中文名", "title", "地名", "qh"),
+        (FieldType.TEXT,),
+        "名称",
+        "Name",
     ),
-    RoleNames(Role.HEIGHT, ("height", "高度", "建筑高度", "楼高", "buildingheight", "bheight", "hgt", "h"), _NUMBERS, "高度", "Height", "m"),
+    RoleNames(
+        Role.CLASS,
+        ("class", "地类编码", "dlbm", "类别", "类型", "分类", "category", "type", "kind", "fclass", "用途", "土地用途", "landuse"),
+        _CODES,
+        "类别",
+        "Class",
+    ),
+    RoleNames(
+        Role.HEIGHT, ("height", "高度", "建筑高度", "楼高", "buildingheight", "bheight", "hgt", "h"), _NUMBERS, "高度", "Height", "m"
+    ),
     RoleNames(Role.BASE_HEIGHT, ("baseheight", "基底高程", "底部高程", "minheight", "地面高程"), _NUMBERS, "基底高程", "Base height", "m"),
-    RoleNames(Role.FLOORS, ("floors", "层数", "楼层", "楼层数", "地上层数", "floor", "levels", "building:levels", "storeys"), _NUMBERS, "层数", "Floors"),
+    RoleNames(
+        Role.FLOORS,
+        ("floors", "层数", "楼层", "楼层数", "地上层数", "floor", "levels", "building:levels", "storeys"),
+        _NUMBERS,
+        "层数",
+        "Floors",
+    ),
     RoleNames(Role.POPULATION, ("population", "人口", "人口数", "常住人口", "pop"), _NUMBERS, "人口", "Population"),
     RoleNames(Role.PHASE, ("phase", "建设阶段", "阶段"), (FieldType.TEXT,), "建设阶段", "Phase"),
     RoleNames(Role.PLAN, ("plan", "规划方案", "方案"), (FieldType.TEXT,), "规划方案", "Plan"),
     RoleNames(Role.VALID_FROM, ("validfrom", "生效日期", "起始日期", "begindate", "建成日期"), _TIMES, "生效时间", "Valid from"),
     RoleNames(Role.VALID_TO, ("validto", "失效日期", "终止日期", "enddate", "拆除日期"), _TIMES, "失效时间", "Valid to"),
     RoleNames(Role.KEY, ("key", "uuid", "guid", "globalid", "id", "gid", "唯一标识", "唯一码"), _CODES, "标识", "Key"),
-)  # fmt: skip
+)
 
 _TITLES = {
-    "address": ("地址", "Address"), "area": ("面积", "Area"), "length": ("长度", "Length"), "level": ("级别", "Level"), "material": ("材质", "Material"),
-    "status": ("状态", "Status"), "owner": ("权属", "Owner"), "year": ("年份", "Year"), "date": ("日期", "Date"), "remark": ("备注", "Remark"),
-    "width": ("宽度", "Width"), "diameter": ("管径", "Diameter"), "capacity": ("容量", "Capacity"), "phone": ("电话", "Phone"), "beds": ("床位数", "Beds"),
-    "地址": ("地址", "Address"), "面积": ("面积", "Area"), "长度": ("长度", "Length"), "材质": ("材质", "Material"), "状态": ("状态", "Status"),
-    "权属": ("权属", "Owner"), "备注": ("备注", "Remark"), "宽度": ("宽度", "Width"), "管径": ("管径", "Diameter"), "容量": ("容量", "Capacity"),
-}  # fmt: skip
+    "address": ("地址", "Address"),
+    "area": ("面积", "Area"),
+    "length": ("长度", "Length"),
+    "level": ("级别", "Level"),
+    "material": ("材质", "Material"),
+    "status": ("状态", "Status"),
+    "owner": ("权属", "Owner"),
+    "year": ("年份", "Year"),
+    "date": ("日期", "Date"),
+    "remark": ("备注", "Remark"),
+    "width": ("宽度", "Width"),
+    "diameter": ("管径", "Diameter"),
+    "capacity": ("容量", "Capacity"),
+    "phone": ("电话", "Phone"),
+    "beds": ("床位数", "Beds"),
+    "地址": ("地址", "Address"),
+    "面积": ("面积", "Area"),
+    "长度": ("长度", "Length"),
+    "材质": ("材质", "Material"),
+    "状态": ("状态", "Status"),
+    "权属": ("权属", "Owner"),
+    "备注": ("备注", "Remark"),
+    "宽度": ("宽度", "Width"),
+    "管径": ("管径", "Diameter"),
+    "容量": ("容量", "Capacity"),
+}
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _HAS_ID = re.compile(r"id$|编号$|标识$", re.IGNORECASE)
 

@@ -88,7 +88,7 @@ def _choose(members: Sequence[Member], table: str) -> tuple[Format, tuple[Member
     if not data:
         raise _unknown(members)
     if len({format_.name for format_, _ in data}) > 1 or (len(data) > 1 and not data[0][0].many):
-        listed = ", ".join(member.name for _, member in data[:20])
+        listed = ", ".join(sorted(member.name for _, member in data)[:20])
         raise BadFile(
             f"the archive has several data sets, name one with --table: {listed}", f"压缩包含多个数据集，请用 --table 指定：{listed}"
         )
@@ -143,7 +143,7 @@ class Stream:
         count = len(checked.take)
         rid = np.arange(self.sent + 1, self.sent + count + 1, dtype=np.int64)
         same = count == len(chunk.rows)
-        columns = chunk.columns if same and not self.explode else [column.take(pa.array(checked.take)) for column in chunk.columns]
+        columns = chunk.columns if same and not self.explode else [column.take(checked.take) for column in chunk.columns]
         self.sent, self.refused = self.sent + count, self.refused + checked.refused
         self.features += len(chunk.rows)
         self.has_z = self.has_z or checked.has_z

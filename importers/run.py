@@ -1,4 +1,4 @@
-"""One import from file to publish: read in a child, stage, compare, repair, publish in one transaction, report. Used by command line and job.
+"""One import from file to publish: read in a child, stage, compare, repair, publish in one transaction, report.
 
 read → stage → keys → (difference) → move → repair → publish → search index
 """
@@ -145,6 +145,12 @@ class _Run:
                 self._stage(process, meta)
                 summary = process.finish()
                 stage.write_findings(self.connection, self.id, map(_as_row, process.findings()))
+        if summary.rows == 0:
+            raise BadFile(
+                f"the file has no row that can be taken ({summary.refused} refused)",
+                f"文件中没有可导入的行（拒绝 {summary.refused} 行）",
+                place=path.name,
+            )
         with self._timed("stage"):
             stage.analyze(self.connection, self._staged(), "rows")
         if self.options.explode and summary.rows > summary.features - summary.refused:
@@ -203,7 +209,7 @@ class _Run:
         return inferred
 
     def _key(self, staged: Staged, inferred: Inferred) -> str:
-        """The column that names features: said, else that of the last import of this source, else one whose name and values fit, else none."""
+        """The column that names features: said, else that of the last import, else one whose name and values fit, else none."""
         names = {column.name for column in staged.meta.columns}
         if self.options.key:
             if self.options.key not in names:

@@ -1,4 +1,4 @@
-"""Moves staged geometry to where it is: map offsets undone, other reference systems transformed, row by row safe (a bad row is refused alone)."""
+"""Moves staged geometry to where it is: map offsets undone, reference systems transformed; a row without an answer is refused alone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

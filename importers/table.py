@@ -72,7 +72,8 @@ def _layout(path: Path, name: str) -> _Layout:
     x, y = _position(names, LONGITUDE), _position(names, LATITUDE)
     if x is None or y is None:
         raise BadFile(
-            f"no coordinate columns: expected one of {', '.join(LONGITUDE)} and one of {', '.join(LATITUDE)}; the file has {', '.join(names[:20])}",
+            f"no coordinate columns: expected one of {', '.join(LONGITUDE)} and one of {', '.join(LATITUDE)}; "
+            f"the file has {', '.join(names[:20])}",
             f"没有坐标列：需要 {'、'.join(LONGITUDE)} 之一和 {'、'.join(LATITUDE)} 之一；文件有 {'、'.join(names[:20])}",
             place=f"{name}: line 1",
         )
@@ -170,18 +171,17 @@ def _cast(array: ArrowArray, kind: FieldType) -> ArrowArray:
     if kind is FieldType.TEXT:
         return array
     target = {FieldType.INTEGER: pa.int64(), FieldType.NUMBER: pa.float64(), FieldType.DATE: pa.date32()}[kind]
-    return compute.utf8_ltrim(compute.utf8_trim_whitespace(array), "+").cast(target)
+    read: ArrowArray = compute.utf8_ltrim(compute.utf8_trim_whitespace(array), "+").cast(target)
+    return read
 
 
 def _points(batch: pa.RecordBatch, layout: _Layout, rows: Rows, report: Report) -> tuple[NDArray[np.bool_], ArrowArray]:
     """Points of the rows that are kept: both coordinates good, or both absent."""
     x, y = _numbers(batch.column(layout.at[0])), _numbers(batch.column(layout.at[1]))
-    absent = batch.column(layout.at[0]).is_null().to_numpy(zero_copy_only=False) & batch.column(layout.at[1]).is_null().to_numpy(
-        zero_copy_only=False
-    )
+    absent = _is_null(batch.column(layout.at[0])) & _is_null(batch.column(layout.at[1]))
     keep: NDArray[np.bool_] = absent | (np.isfinite(x) & np.isfinite(y))
     for at in np.flatnonzero(~keep):
-        given = f"{batch.column(layout.at[0])[at].as_py()!r}, {batch.column(layout.at[1])[at].as_py()!r}"
+        given = ", ".join(repr(batch.column(column)[int(at)].as_py()) for column in layout.at[:2])
         report(Finding(rule="bad-coordinates", row=int(rows[at]), detail_zh=f"坐标 {given}", detail_en=f"coordinates {given}"))
     ordinates = (x, y) if layout.at[2] is None else (x, y, _numbers(batch.column(layout.at[2])))
     points = np.full(len(batch), None, dtype=object)
@@ -203,4 +203,9 @@ def _numbers(array: ArrowArray) -> NDArray[np.float64]:
     good = compute.fill_null(compute.match_substring_regex(text, _NUMBER), False)
     numbers = compute.utf8_ltrim(compute.if_else(good, text, pa.scalar(None, pa.string())), "+").cast(pa.float64())
     out: NDArray[np.float64] = compute.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False)
+    return out
+
+
+def _is_null(array: ArrowArray) -> NDArray[np.bool_]:
+    out: NDArray[np.bool_] = array.is_null().to_numpy(zero_copy_only=False)
     return out

@@ -10,12 +10,14 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from isal import igzip as _igzip
+from isal import igzip_lib as _igzip_lib
 
 from importers.base import Member
 from importers.sniff import HEAD_BYTES, is_gzip, is_zip
 from twin.errors import BadFile, TooLarge
 
 igzip: Any = _igzip
+igzip_lib: Any = _igzip_lib
 _BLOCK = 1 << 20
 _UTF8_FLAG = 0x800
 _ENCRYPTED_FLAG = 0x1
@@ -87,7 +89,7 @@ def _gunzip(path: Path, folder: Path, caps: Caps) -> Member:
     try:
         with igzip.open(path, "rb") as source:
             _copy(source, target, caps.allowed(path.stat().st_size), name)
-    except (EOFError, gzip.BadGzipFile, zlib.error, igzip.IsalError) as exc:
+    except (EOFError, gzip.BadGzipFile, zlib.error, igzip_lib.IsalError) as exc:
         raise BadFile(f"the gzip stream is broken: {exc}", "gzip 数据已损坏", place=path.name) from exc
     if is_gzip(head := read_head(target)) or is_zip(head):
         raise _refused(name, "an archive inside an archive", "压缩包内还有压缩包")

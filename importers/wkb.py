@@ -68,7 +68,7 @@ def _flatten(buffer: bytearray, at: int, depth: int) -> int:
     if kind == 1:
         return at + 5 + size
     if kind == 2:
-        return end + size * count
+        return end + size * int(count)
     for _ in range(count):
         (points,) = struct.unpack_from(order + "I", buffer, end)
         end += 4 + size * points
@@ -84,7 +84,7 @@ def check(wkb: ArrowArray, rows: Rows, explode: bool, report: Report) -> Checked
     refuse = _refuse(geometry, present, rows, report)
     changed |= _drop_measures(geometry, rows, report)
     changed |= _drop_bad_heights(geometry, rows, report)
-    _note_missing(geometry, refuse, rows, report)
+    changed |= _note_missing(geometry, refuse, rows, report)
     keep = np.flatnonzero(~refuse)
     bounds, has_z = shapely.total_bounds(geometry[keep]), bool(shapely.has_z(geometry[keep]).any())
     if explode:
@@ -159,12 +159,14 @@ def _drop_bad_heights(geometry: Objects, rows: Rows, report: Report) -> NDArray[
     return bad
 
 
-def _note_missing(geometry: Objects, refuse: NDArray[np.bool_], rows: Rows, report: Report) -> None:
+def _note_missing(geometry: Objects, refuse: NDArray[np.bool_], rows: Rows, report: Report) -> NDArray[np.bool_]:
     """No geometry and empty geometry are the same: the object stays, without a place."""
     missing = (is_missing(geometry) | shapely.is_empty(geometry)) & ~refuse
     for at in np.flatnonzero(missing):
         report(Finding(rule="null-geometry", row=int(rows[at])))
+    emptied = missing & ~is_missing(geometry)
     geometry[missing] = None
+    return emptied
 
 
 def _explode(geometry: Objects, keep: Rows) -> tuple[Rows, NDArray[np.int32], Objects]:

@@ -107,12 +107,12 @@ class Accounts:
 
     async def caller_of_token(self, token: str) -> Caller | None:
         """Who a session token stands for, or None."""
-        found = await self._pool.run(rows.find_session, digest(token))
+        found = await self._pool.read(rows.find_session, digest(token))
         return Caller(found.name, "session", found.role, found.must_change, found.csrf) if found else None
 
     async def caller_of_key(self, key: str) -> Caller | None:
         """Which program an API key stands for, or None."""
-        found = await self._pool.run(rows.find_key, digest(key))
+        found = await self._pool.read(rows.find_key, digest(key))
         return Caller(found.name, "key", found.role) if found else None
 
     async def change_password(self, caller: Caller, old: str, new: str, token: str) -> None:

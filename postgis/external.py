@@ -54,7 +54,7 @@ def open_external(url: str) -> tuple[Database, tuple[Caution, ...]]:
     except psycopg.ProgrammingError as exc:
         raise _refused("is not a PostgreSQL URL", "不是有效的 PostgreSQL 地址", "postgresql://USER:PASSWORD@HOST:5432/DATABASE") from exc
     except psycopg.OperationalError as exc:
-        reason = str(exc).strip().splitlines()[-1]
+        reason = next((line for line in reversed(str(exc).splitlines()) if "failed" in line), str(exc)).strip()
         raise _refused(
             f"cannot be reached: {reason}", f"无法连接：{reason}", "check host, port, name, password（检查主机、端口、库名与口令）"
         ) from exc

@@ -36,13 +36,8 @@ class HomeLock:
 
     def acquire(self, **about: str | int) -> None:
         """Take the home and leave our pid (and `about`: url …) in it; HomeHeld when somebody has it."""
-        try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as exc:
-            raise Conflict(
-                f"cannot write to {self.home}: {exc.strerror}", f"无法写入 {self.home}：{exc.strerror}", place="TWIN_HOME"
-            ) from exc
+        make_home(self.home)
+        handle = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:

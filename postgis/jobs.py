@@ -26,6 +26,7 @@ JobResult = Mapping[str, Any]
 
 _QUERIES = load_queries(__file__)
 _REPORTS_PER_S = 4
+_STEP_SOONER_S = 0.2
 
 #: kind → "module:function"; the function is loaded when its first job runs.
 JOBS: dict[str, str] = {
@@ -183,8 +184,9 @@ class RunningJob:
             raise JobCancelled("the job was cancelled", "任务已取消")
 
     def _is_due(self, step: tuple[str, str]) -> bool:
+        """Whether enough time has passed; a new step is worth a report sooner."""
         now = time.monotonic()
-        if now < self._next_report:
+        if now < self._next_report - (_STEP_SOONER_S if step != self._step else 0):
             return False
         self._next_report, self._step = now + 1 / _REPORTS_PER_S, step
         return True

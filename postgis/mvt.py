@@ -47,7 +47,12 @@ def _template(views: Views, layers: Sequence[Layer]) -> Template[Views]:
         binds = _Nth(view, index)
         parts.append(_layer(view, layer, binds))
         readers.update(binds.outer)
-    return compile_template(parts[0] if len(parts) == 1 else _joined(parts), readers)
+    return compile_template(parts[0] if len(parts) == 1 else _joined(parts), readers, all(map(_by_place_alone, views)))
+
+
+def _by_place_alone(view: View) -> bool:
+    """Whether the spatial index is the way to the rows, whatever the values; a filter may know a better one."""
+    return not view.filters and view.plan is None and view.valid_at is None and view.known_at is None
 
 
 class _Nth(Binds[View]):

@@ -7,9 +7,8 @@ import asyncio
 import json
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 import asyncpg
 from asyncpg.exceptions import InterfaceError, InternalClientError, OutdatedSchemaCacheError
@@ -19,7 +18,9 @@ from postgis.statement import Statement
 from twin.errors import Unavailable
 from twin.view import PUBLIC, Scope
 
-T = TypeVar("T")
+_State = tuple[str, bool]
+"""What a connection is set to: the scope, and whether statements keep one plan."""
+_UNKNOWN: _State = ("", False)
 
 #: Times are in seconds.
 RETRY_BUDGET_S = 2.0
@@ -94,7 +95,18 @@ class HotPool:
 
     async def fetch(self, statement: Statement, scope: Scope = PUBLIC, timeout_s: float = 5.0) -> list[Any]:
         """All rows of a read as asyncpg Records; Unavailable when the database is away, busy, or slower than `timeout_s`."""
-        return await self._read(scope, lambda held: held.fetch(statement, timeout_s))
+        await self._admit()
+        try:
+            state = (scope_setting(scope), statement.one_plan)
+            held = self._pick(state)
+            try:
+                return await _twice(held, state, statement, timeout_s)
+            finally:
+                self._idle.append(held)
+                if self._closed:
+                    await held.close()
+        finally:
+            self._slots.release()
 
     async def fetchrow(self, statement: Statement, scope: Scope = PUBLIC, timeout_s: float = 5.0) -> Any | None:
         """The first row of a read, or None."""
@@ -105,20 +117,6 @@ class HotPool:
         """The first value of the first row of a read, or None."""
         rows = await self.fetch(statement, scope, timeout_s)
         return rows[0][0] if rows else None
-
-    async def _read(self, scope: Scope, work: Callable[["_Held"], Awaitable[T]]) -> T:
-        await self._admit()
-        try:
-            setting = scope_setting(scope)
-            held = self._pick(setting)
-            try:
-                return await _twice(held, setting, work)
-            finally:
-                self._idle.append(held)
-                if self._closed:
-                    await held.close()
-        finally:
-            self._slots.release()
 
     async def _admit(self) -> None:
         """Wait for a free connection, but neither for long nor in a crowd."""
@@ -138,12 +136,12 @@ class HotPool:
         finally:
             self._waiting -= 1
 
-    def _pick(self, setting: str) -> "_Held":
-        """The last used connection that already has this scope, else the last used one."""
+    def _pick(self, state: "_State") -> "_Held":
+        """The last used connection that is already in this state, else the one unused for longest."""
         for index in range(len(self._idle) - 1, -1, -1):
-            if self._idle[index].setting == setting:
+            if self._idle[index].state == state:
                 return self._idle.pop(index)
-        return self._idle.pop()
+        return self._idle.pop(0)
 
 
 class _Held:
@@ -153,7 +151,7 @@ class _Held:
         self._database, self._role = database, role
         self._connection: Any = None
         self._statements: OrderedDict[str, Any] = OrderedDict()
-        self.setting = ""
+        self.state = _UNKNOWN
 
     async def ready(self, deadline: float) -> None:
         """Have a live connection, trying until `deadline` (loop time) with short jittered pauses."""
@@ -169,12 +167,13 @@ class _Held:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (jitter)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
 
-    async def enter(self, setting: str) -> None:
-        """Make `setting` the scope of what follows; a round trip only when it differs from the last one."""
-        if setting != self.setting:
-            self.setting = ""
-            await (await self._prepared(_SET_SCOPE)).fetch(setting)
-            self.setting = setting
+    async def enter(self, state: "_State") -> None:
+        """Set the scope and way of planning of what follows; a round trip only when they differ from the last ones."""
+        if state != self.state:
+            self.state = _UNKNOWN
+            setting, one_plan = state
+            await (await self._prepared(_SET_STATE)).fetch(setting, "force_generic_plan" if one_plan else "auto")
+            self.state = state
 
     async def fetch(self, statement: Statement, timeout_s: float) -> list[Any]:
         """Run a statement, prepared at its first use here."""
@@ -199,7 +198,7 @@ class _Held:
     def drop(self) -> None:
         """Let go of a connection that is no longer good, without a word to the server."""
         self.forget()
-        self.setting = ""
+        self.state = _UNKNOWN
         connection, self._connection = self._connection, None
         if connection is not None and not connection.is_closed():
             connection.terminate()
@@ -215,31 +214,31 @@ class _Held:
                 connection.terminate()
 
 
-_SET_SCOPE = "SELECT set_config('twin.scope', $1, false)"
+_SET_STATE = "SELECT set_config('twin.scope', $1, false), set_config('plan_cache_mode', $2, false)"
 
 
-async def _twice(held: _Held, setting: str, work: Callable[[_Held], Awaitable[T]]) -> T:
+async def _twice(held: _Held, state: _State, statement: Statement, timeout_s: float) -> list[Any]:
     """Do a read; when the connection is lost under it, or its statement is outdated, once more within the budget."""
     try:
-        return await _once(held, setting, work, _deadline())
+        return await _once(held, state, statement, timeout_s)
     except _LOST as exc:
         _raise_unless_lost(exc)
         held.drop()
     except _OUTDATED:
         held.forget()
     try:
-        return await _once(held, setting, work, _deadline())
+        return await _once(held, state, statement, timeout_s)
     except (*_LOST, *_OUTDATED) as exc:
         _raise_unless_lost(exc)
         held.drop()
         raise Unavailable("the database went away twice, or its layers are being changed", "数据库暂不可用", mend="请稍后重试") from exc
 
 
-async def _once(held: _Held, setting: str, work: Callable[[_Held], Awaitable[T]], deadline: float) -> T:
-    await held.ready(deadline)
+async def _once(held: _Held, state: _State, statement: Statement, timeout_s: float) -> list[Any]:
+    await held.ready(_deadline())
     try:
-        await held.enter(setting)
-        return await work(held)
+        await held.enter(state)
+        return await held.fetch(statement, timeout_s)
     except (TimeoutError, asyncpg.QueryCanceledError) as exc:
         raise Unavailable("the query ran past its time budget", "查询超过时限，已取消", mend="请缩小范围后重试") from exc
 

@@ -110,7 +110,7 @@ def compose(name: str, staging: Staging, queries: Mapping[str, str] = QUERIES, /
 
 
 def prepare_session(connection: Connection) -> None:
-    """Settings of an importing session: times read as UTC whatever the server's zone, no JIT (it costs seconds to compile one wide INSERT)."""
+    """Settings of an importing session: times read as UTC whatever the server's zone, no JIT (seconds for one wide INSERT)."""
     connection.execute(QUERIES["session"])
 
 

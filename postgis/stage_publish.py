@@ -1,4 +1,4 @@
-"""Publishes staged rows: a new layer is filled beside and attached, a known one gets the difference with its history, each in one transaction."""
+"""Publishes staged rows in one transaction: a new layer is filled beside and attached, a known one gets the difference with its history."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -76,7 +76,7 @@ def has_divisions(connection: Connection) -> bool:
 
 
 def prepare_past(connection: Connection, number: int) -> None:
-    """Make the past table before a difference, in a small transaction of its own: its lock must not last as long as the publish. Commits."""
+    """Make the past table before a difference, in a transaction of its own: its lock must not last as long as the publish."""
     connection.execute(QUERIES["ensure_past"], {"number": number})
     connection.commit()
 

@@ -86,7 +86,7 @@ def _number(column: StagedColumn | None) -> sql.Composable:
 
 
 def _shape(staging: Staging, plan: RowPlan) -> dict[str, sql.Composable]:
-    """The flat geometry, the deep one, and heights: of the coordinates, else of the fields that say them (above the ground where no base is given)."""
+    """The flat geometry, the deep one, and heights: of the coordinates, else of the fields (above the ground without a base)."""
     wkb = staging.parts()["wkb"]
     placed = sql.SQL("ST_SetSRID({}::geometry, 4490)").format(wkb)
     flat = sql.SQL("ST_Force2D({})").format(placed) if plan.has_z else placed

@@ -132,6 +132,7 @@ async def _work(database: Database, home: Path, concurrency: int, pace: Pace) ->
             update_heartbeat_interval=pace.heartbeat_s,
             stalled_worker_timeout=pace.stale_s,
             shutdown_graceful_timeout=0.0,
+            delete_jobs="successful",
             fetch_job_polling_interval=2.0,
             abort_job_polling_interval=1.0,
         )

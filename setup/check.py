@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from install import PYTHON, ROOT, UI, Node
@@ -12,33 +14,46 @@ from steps import Log
 _BIN = PYTHON.parent
 
 
+@dataclass(frozen=True)
+class Check:
+    """One check and where it runs; without an environment it gets ours."""
+
+    title: str
+    command: list[str]
+    cwd: Path = ROOT
+    environment: dict[str, str] | None = None
+
+
 def main(arguments: list[str]) -> int:
     """Run every check even after one has failed; the status tells whether all of them passed."""
     node = Node(Log())
-    npm = [*node.npm, "run", "--silent"]
-    passed = [
-        _check("ruff check", [str(_BIN / "ruff"), "check", "--quiet"]),
-        _check("ruff format", [str(_BIN / "ruff"), "format", "--check", "--quiet"]),
-        _check("mypy", [str(_BIN / "mypy")]),
-        _check("eslint", [*npm, "lint"], UI, node.environment),
-        _check("tsc", [*npm, "check"], UI, node.environment),
-        _check("vitest", [*npm, "test"], UI, node.environment),
-    ]
+    npm, environment = [*node.npm, "run", "--silent"], node.environment
+    checks = (
+        Check("eslint", [*npm, "lint"], UI, environment),
+        Check("mypy", [str(_BIN / "mypy")]),
+        Check("tsc", [*npm, "check"], UI, environment),
+        Check("vitest", [*npm, "test"], UI, environment),
+        Check("ruff check", [str(_BIN / "ruff"), "check", "--quiet"]),
+        Check("ruff format", [str(_BIN / "ruff"), "format", "--check", "--quiet"]),
+    )
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        passed = list(pool.map(_holds, checks))
     if not all(passed):
         print("A check above has failed; the tests run all the same.\n", flush=True)
     status = subprocess.run([str(PYTHON), "-m", "pytest", *arguments], cwd=ROOT, check=False).returncode
     return status or (0 if all(passed) else 1)
 
 
-def _check(title: str, command: list[str], cwd: Path = ROOT, env: dict[str, str] | None = None) -> bool:
-    """One check: a line when it holds, its whole output when it does not."""
+def _holds(check: Check) -> bool:
+    """Run one check: a line when it holds, its whole output when it does not."""
     begun = time.monotonic()
     done = subprocess.run(
-        command, cwd=cwd, env=env or dict(os.environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        check.command, cwd=check.cwd, env=check.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    print(f"{'ok    ' if done.returncode == 0 else 'FAILED'} {title} ({time.monotonic() - begun:.1f} s)", flush=True)
+    lines = [f"{'FAILED' if done.returncode else 'ok    '} {check.title} ({time.monotonic() - begun:.1f} s)"]
     if done.returncode:
-        print(done.stdout + done.stderr, flush=True)
+        lines.append(done.stdout + done.stderr)
+    print("\n".join(lines), flush=True)
     return done.returncode == 0
 
 

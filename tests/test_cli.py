@@ -182,7 +182,12 @@ def test_a_whole_life(twin: Twin) -> None:
     until(lambda: twin.get("/readyz") == 200)
     assert twin.get("/livez") == 200
 
+    stream = urllib.request.urlopen(f"http://127.0.0.1:{twin.port}/events", timeout=30)
+    begun = time.monotonic()
     down = twin("down")
+    assert time.monotonic() - begun < 10, "an open event stream holds up nothing"
+    with stream:
+        assert b"welcome" in stream.read()
     assert down.returncode == 0, down.stderr
     assert processes_of(twin.home) == []
     assert not (twin.home / "pg" / "postmaster.pid").exists()

@@ -133,23 +133,25 @@ def wgs84_to_gcj02(lon: Degrees, lat: Degrees) -> Pair:
 
 def gcj02_to_bd09(lon: Degrees, lat: Degrees) -> Pair:
     """Add Baidu's swirl to GCJ-02; coordinates outside China pass unchanged."""
-    z = np.hypot(lon, lat) + 0.00002 * np.sin(lat * BD_SWIRL)
-    theta = np.arctan2(lat, lon) + 0.000003 * np.cos(lon * BD_SWIRL)
     outside = outside_china(lon, lat)
+    x, y = np.where(outside, 105.0, lon), np.where(outside, 35.0, lat)
+    z = np.hypot(x, y) + 0.00002 * np.sin(y * BD_SWIRL)
+    theta = np.arctan2(y, x) + 0.000003 * np.cos(x * BD_SWIRL)
     return np.where(outside, lon, z * np.cos(theta) + 0.0065), np.where(outside, lat, z * np.sin(theta) + 0.006)
 
 
 def _invert(forward: Callable[[Degrees, Degrees], Pair], lon: Degrees, lat: Degrees) -> Pair:
     """Fixed point of `forward(x) = (lon, lat)`; the offsets vary so slowly that a few steps reach 1e-11°."""
     outside = outside_china(lon, lat)
-    x, y = np.array(lon, dtype=np.float64), np.array(lat, dtype=np.float64)
+    to_lon, to_lat = np.where(outside, 105.0, lon), np.where(outside, 35.0, lat)
+    x, y = to_lon, to_lat
     for _ in range(_MAX_STEPS):
         at_lon, at_lat = forward(x, y)
-        e_lon, e_lat = np.where(outside, 0.0, lon - at_lon), np.where(outside, 0.0, lat - at_lat)
+        e_lon, e_lat = to_lon - at_lon, to_lat - at_lat
         x, y = x + e_lon, y + e_lat
         if max(np.abs(e_lon).max(initial=0.0), np.abs(e_lat).max(initial=0.0)) < INVERSE_TOLERANCE_DEGREES:
             break
-    return x, y
+    return np.where(outside, lon, x), np.where(outside, lat, y)
 
 
 def gcj02_to_wgs84(lon: Degrees, lat: Degrees) -> Pair:

@@ -33,10 +33,27 @@ from web.front import App, Front, Receive, Send
 from web.hub import Hub
 from web.links import LinkMaker
 from web.metrics import Metrics
+from web.stopping import on_stop
+from web.supervise import ENDING
 from web.tiles import TileApp
 
 #: Order matters: the page's files are asked last.
-ROUTERS = (collections, products, styles, layers, divisions, search, auth, imports, jobs, events, health, docs, pages)
+ROUTERS = (
+    collections.router,
+    collections.doors,
+    products.router,
+    styles.router,
+    layers.router,
+    divisions.router,
+    search.router,
+    auth.router,
+    imports.router,
+    jobs.router,
+    events.router,
+    health.router,
+    docs.router,
+    pages.router,
+)
 _SETTLE_S = 1.0
 _SETTLE_STEP_S = 0.003
 
@@ -94,8 +111,9 @@ def _rest(house: House) -> FastAPI:
         lifespan=_lifespan,
     )
     api.state.house = house
-    for module in ROUTERS:
-        api.include_router(module.router)
+    api.include_router(collections.doors, prefix="/ogc", include_in_schema=False)
+    for router in ROUTERS:
+        api.include_router(router)
     for kind in (TwinError, HTTPException, Exception):
         api.add_exception_handler(kind, handle)
     api.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=1)
@@ -109,8 +127,11 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     house.editor.open()
     await house.catalog.start()
     reading = asyncio.create_task(house.hub.run(), name="events")
+    with contextlib.suppress(ValueError, RuntimeError):  # a loop outside the main thread gets no signals
+        asyncio.get_running_loop().add_signal_handler(ENDING, house.hub.close)
     try:
-        yield
+        with on_stop(house.hub.close):
+            yield
     finally:
         house.hub.close()
         reading.cancel()

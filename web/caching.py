@@ -1,4 +1,4 @@
-"""What caches may keep: one address answers everybody, so every answer that depends on the caller says so."""
+"""What caches may keep: one address answers everybody, so every answer that depends on the caller says so (compression adds its own)."""
 
 from hashlib import blake2b
 
@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from twin.view import PUBLIC, Scope
 
-VARY = "Accept-Encoding, Authorization, X-API-Key, Cookie"
+VARY = "Authorization, X-API-Key, Cookie"
 
 
 def headers(scope: Scope) -> dict[str, str]:

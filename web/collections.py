@@ -19,6 +19,7 @@ from web.links import Links
 from web.params import AFTER, BBOX, DATETIME, FORMAT_JSON, FORMAT_PAGE, LIMIT, Parameter, Query, documented
 
 router = APIRouter(tags=["features"])
+#: What hangs below the landing page; some clients (GDAL) join paths to its address `/ogc` instead of following its links.
 doors = APIRouter(tags=["features"])
 
 ITEMS_BUDGET_S: Final = 10.0
@@ -206,8 +207,3 @@ def _item_links(links: Links, layer: Layer, item: str) -> list[dict[str, Any]]:
         ogc.link(links.to(*here, "items", item), "self", ogc.GEOJSON),
         ogc.link(links.to(*here), "collection", ogc.JSON, layer.title_zh),
     ]
-
-
-router.include_router(doors)
-#: Some clients (GDAL) join paths to the landing page's address instead of following its links.
-router.include_router(doors, prefix="/ogc", include_in_schema=False)

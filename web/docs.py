@@ -1,6 +1,6 @@
-"""The OpenAPI 3.1 document, with the address the caller reached us by."""
+"""The OpenAPI 3.1 document: what FastAPI knows of the routes, the tiles it does not know of, and one shape for every refusal."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -10,6 +10,31 @@ from web.json import Json
 from web.ogc import OPENAPI
 
 router = APIRouter(include_in_schema=False)
+
+_TEXT: Final = {"type": "string"}
+_ZH_EN: Final = {"title": "zh", "title_en": "en", "detail": "zh", "detail_en": "en"}
+PROBLEM: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        **{name: {"type": "string", "description": language} for name, language in _ZH_EN.items()},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable word for programs."},
+        "place": {"type": "string", "description": "Where the fault is: a parameter, a member of the body, a row of a file."},
+        "mend": {"type": "string", "description": "What would be right."},
+        "request_id": _TEXT,
+    },
+}
+_REFUSED: Final = {
+    "description": "Refused, or not possible now",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+_SECURITY: Final = {
+    "key": {"type": "http", "scheme": "bearer", "description": "API key (`twin key add NAME`); also as the header X-API-Key."},
+    "session": {"type": "apiKey", "in": "cookie", "name": "twin_session", "description": "Set by POST /login; writes repeat X-CSRF-Token."},
+}
+_TILE: Final = "application/vnd.mapbox-vector-tile"
 
 
 class OpenApi(Json):
@@ -21,5 +46,57 @@ class OpenApi(Json):
 @router.get("/api")
 async def openapi(request: Request, links: LinksDep) -> OpenApi:
     """The OpenAPI document of all doors."""
-    document: dict[str, Any] = request.app.openapi()
-    return OpenApi({**document, "servers": [{"url": links.base}]}, headers={"cache-control": "no-cache"})
+    known = request.app.state
+    if not hasattr(known, "openapi"):
+        known.openapi = completed(request.app.openapi())
+    return OpenApi({**known.openapi, "servers": [{"url": links.base}]}, headers={"cache-control": "no-cache"})
+
+
+def completed(document: dict[str, Any]) -> dict[str, Any]:
+    """FastAPI's document with the tiles, the problem of every operation, and how to sign in."""
+    paths = {**document["paths"], **_tile_paths()}
+    components = {"schemas": {"Problem": PROBLEM}, "securitySchemes": _SECURITY}
+    return {
+        **document,
+        "paths": {path: {method: _operation(method, about) for method, about in operations.items()} for path, operations in paths.items()},
+        "components": components,
+    }
+
+
+def _operation(method: str, about: dict[str, Any]) -> dict[str, Any]:
+    """One operation: FastAPI's own 422 never happens here, a problem may always."""
+    responses = {status: response for status, response in about["responses"].items() if status != "422"}
+    signed: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
+    guard = signed if method != "get" else [{}, *signed]
+    return about | {"responses": responses | {"default": _REFUSED}, "security": guard}
+
+
+def _tile_paths() -> dict[str, Any]:
+    """The doors in front of FastAPI."""
+    names = {"layers": "Layer ids, comma between them, at most 16.", "z": "Zoom", "x": "Column", "y": "Row, from the north"}
+    numbers = {"z", "x", "y"}
+
+    def parameters(*wanted: str) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": name,
+                "in": "path",
+                "required": True,
+                "description": names[name],
+                "schema": {"type": "integer"} if name in numbers else _TEXT,
+            }
+            for name in wanted
+        ]
+
+    tile = {
+        "200": {"description": "A tile", "content": {_TILE: {}}},
+        "204": {"description": "Nothing here"},
+        "304": {"description": "Unchanged"},
+    }
+    told = {"200": {"description": "TileJSON 3.0", "content": {"application/json": {"schema": {"type": "object"}}}}}
+    return {
+        "/tiles/{layers}/{z}/{x}/{y}": {
+            "get": {"tags": ["tiles"], "summary": "Vector tile", "parameters": parameters("layers", "z", "x", "y"), "responses": tile}
+        },
+        "/tiles/{layers}.json": {"get": {"tags": ["tiles"], "summary": "TileJSON", "parameters": parameters("layers"), "responses": told}},
+    }

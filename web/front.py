@@ -13,7 +13,7 @@ import structlog
 
 from twin.errors import BadParameter
 from web import budgets
-from web.errors import Answer, answer
+from web.errors import Answer, answer, as_twin_error, status_of
 from web.links import LinkMaker
 from web.metrics import Metrics
 
@@ -37,6 +37,7 @@ CSP: Final = (
     "base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
 SECURITY_HEADERS: Final = (
+    (b"server", b"yuetu"),
     (b"content-security-policy", CSP.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
@@ -66,6 +67,7 @@ class _Exchange:
     request_id: str
     method: str
     status: int = 0
+    whole: bool = False
     started: float = field(default_factory=time.perf_counter)
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -82,6 +84,7 @@ class _Exchange:
                 return
             self.over.set()
             message = {"type": "http.response.body", "body": b""}
+        self.whole = message["type"] == "http.response.body" and not message.get("more_body")
         await self.send(message)
 
     async def refuse(self, made: Answer) -> None:
@@ -143,14 +146,15 @@ class Front:
             await self._rest(scope, limited, exchange)
 
     async def _failed(self, exchange: _Exchange, error: Exception) -> None:
-        """Answer an error that reached the front; when the answer had begun, only the log can tell."""
-        made = answer(error, exchange.request_id)
-        if made.status == _BUG:
+        """Answer an error that reached the front; one that was answered already is only counted (Starlette raises those again)."""
+        if status_of(as_twin_error(error)) == _BUG:
             self._metrics.bugs.inc()
+        if exchange.whole:
+            return
         if exchange.status:
             log.warning("answer broken off", request_id=exchange.request_id, error=type(error).__name__)
             raise error
-        await exchange.refuse(made)
+        await exchange.refuse(answer(error, exchange.request_id))
 
 
 def _request_id(scope: Scope) -> str:

@@ -31,14 +31,14 @@ def uuid_of(text: str, place: str) -> UUID:
 async def list_jobs(request: Request, house: HouseDep, _caller: JobReaderDep) -> Response:
     """The newest jobs first."""
     query = Query(request.scope["query_string"], [SEARCH_LIMIT.name])
-    found = await house.editor.run(queue.list_jobs, query.get(SEARCH_LIMIT) or 50)
+    found = await house.editor.read(queue.list_jobs, query.get(SEARCH_LIMIT) or 50)
     return Json({"jobs": found}, headers=_NO_STORE)
 
 
 @router.get("/{job}")
 async def read_job(job: str, house: HouseDep, _caller: JobReaderDep) -> Response:
     """One job with its progress, result or error."""
-    return Json(await house.editor.run(queue.read_job, uuid_of(job, "job")), headers=_NO_STORE)
+    return Json(await house.editor.read(queue.read_job, uuid_of(job, "job")), headers=_NO_STORE)
 
 
 @router.post("/{job}/cancel")
@@ -47,4 +47,4 @@ async def cancel_job(job: str, house: HouseDep, _caller: JobEditorDep) -> Respon
     identifier = uuid_of(job, "job")
     if not await house.editor.run(queue.cancel, identifier):
         raise Conflict(f"job {identifier} is over already", f"任务 {identifier} 已经结束", place="job")
-    return Json(await house.editor.run(queue.read_job, identifier), headers=_NO_STORE)
+    return Json(await house.editor.read(queue.read_job, identifier), headers=_NO_STORE)

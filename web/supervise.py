@@ -19,6 +19,8 @@ from types import FrameType
 
 from twin.errors import Conflict
 
+ENDING = signal.SIGWINCH
+"""Sent before SIGTERM: close open streams now. Its default is to be ignored, so it can do no harm."""
 _POLL_S = 0.2
 _DATABASE_POLL_S = 1.0
 _FIRST_PAUSE_S = 0.2
@@ -65,8 +67,9 @@ class Child:
         return True
 
     def tell_to_stop(self) -> None:
-        """Ask it to end."""
+        """Ask it to end: first all its processes to close their open streams, which would otherwise hold it up."""
         if self.process is not None and self.process.poll() is None:
+            _signal_session(self.process.pid, ENDING)
             self.process.terminate()
 
     def wait_stopped(self) -> None:
@@ -74,7 +77,7 @@ class Child:
         if self.process is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(self.program.grace_s)
-            _kill_session(self.process.pid)
+            _signal_session(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def _start(self, now: float) -> None:
@@ -93,7 +96,7 @@ class Child:
     def _note_end(self, status: int, now: float) -> None:
         """Clear what it left running, and wait longer before each start that does not hold."""
         if self.process is not None:
-            _kill_session(self.process.pid)
+            _signal_session(self.process.pid, signal.SIGKILL)
         self.process = None
         self.pause_s = _FIRST_PAUSE_S if now - self.started > _STABLE_S else min(self.pause_s * 2, _LONGEST_PAUSE_S)
         self.not_before = now + self.pause_s
@@ -158,7 +161,7 @@ def clear_leftovers(home: Path) -> None:
         return
     for entry in remembered:
         if _start_ticks(entry["pid"]) in (entry["ticks"], None):
-            _kill_session(entry["pid"])
+            _signal_session(entry["pid"], signal.SIGKILL)
     (home / _CHILDREN).unlink(missing_ok=True)
 
 
@@ -226,14 +229,14 @@ def _start_ticks(pid: int) -> str | None:
         return None
 
 
-def _kill_session(session: int) -> None:
-    """Kill every process of this session that runs our interpreter."""
+def _signal_session(session: int, number: int) -> None:
+    """Send a signal to every process of this session that runs our interpreter."""
     own = Path(sys.executable).resolve()
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, IndexError):
             fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
             if int(fields[3]) == session and (entry / "exe").resolve() == own:
-                os.kill(int(entry.name), signal.SIGKILL)
+                os.kill(int(entry.name), number)
 
 
 def _open_log(path: Path) -> io.FileIO:

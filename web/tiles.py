@@ -1,8 +1,7 @@
 """The tiles' own door, a bare ASGI callable in front of FastAPI: parse, authorise, compare the ETag, then make the tile."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
@@ -12,7 +11,7 @@ from tiles.tilejson import tilejson
 from tiles.vector import NOTHING_SPECIAL, Tile, TileAsk, TileOptions, VectorTiles
 from twin.errors import BadParameter, NotFound
 from twin.fields import FieldType
-from twin.layer import Layer
+from twin.layer import Access, Layer
 from twin.view import PUBLIC, Equals, Scope
 from web import values
 from web.errors import WrongMethod
@@ -65,90 +64,93 @@ class TileApp:
         scope = await self.resolve_scope(request) if wishes.signed else PUBLIC
         parts = request["path"].split("/")[2:]
         if len(parts) == 4:
-            await self._tile(parts, scope, wishes, request, _Exchange(receive, send))
+            await self._tile(self._ask(parts, scope, request["query_string"]), wishes, receive, send)
         elif len(parts) == 1 and parts[0].endswith(".json"):
             await self._tilejson(parts[0][:-5], scope, wishes, request, send)
         else:
             raise _no_such_address()
 
-    async def _tile(self, parts: list[str], scope: Scope, wishes: _Wishes, request: Request, exchange: "_Exchange") -> None:
+    def _ask(self, parts: list[str], scope: Scope, query: bytes) -> "_Asked":
+        """What the address asks for; everything wrong with it is found here, before any work."""
         y, dot, suffix = parts[3].partition(".")
         if dot + suffix not in _SUFFIXES:
             raise _no_such_address()
         address = read_address(parts[1], parts[2], y)
         layers = self.tiles.layers(_ids(parts[0]), scope)
-        version, options = _options(request["query_string"], layers)
+        version, options = _options(query, layers)
         ask = self.tiles.ask(layers, address, scope, options)
-        headers = _headers(ask, version)
-        known = _matching(wishes, ask.etag)
+        return _Asked(ask, _headers(ask, version))
+
+    async def _tile(self, asked: "_Asked", wishes: _Wishes, receive: Receive, send: Send) -> None:
+        known = _matching(wishes, asked.tile.etag)
         if known:
-            await exchange.answer(304, [*headers, (b"etag", known)])
+            await _answer(send, 304, [*asked.headers, (b"etag", known)])
             return
-        async with exchange.watched():
-            tile = await self.tiles.encode(ask, wishes.gzip)
-        if not exchange.gone:
-            await exchange.answer(200 if tile.body else 204, _tile_headers(headers, ask, tile), tile.body)
+        with _Watch(receive) as watch:
+            tile = await self.tiles.encode(asked.tile, wishes.gzip)
+        if not watch.gone:
+            await _answer(send, 200 if tile.body else 204, _tile_headers(asked, tile), tile.body)
 
     async def _tilejson(self, names: str, scope: Scope, wishes: _Wishes, request: Request, send: Send) -> None:
         layers = self.tiles.layers(_ids(names), scope)
-        decode_nothing_but(request["query_string"], ("v",))
+        _refuse_unknown(request["query_string"], ("v",))
         epoch = max(layer.epoch for layer in layers)
         template = self.links.for_scope(request).to("tiles", names) + "/{z}/{x}/{y}.mvt" + f"?v={epoch}"
         body = tilejson(layers, template).model_dump_json().encode()
         etag = blake2b(body, digest_size=12).hexdigest()
-        headers = [*_sharing(all(layer.access.value == "public" for layer in layers)), (b"content-type", b"application/json")]
+        headers = [*_sharing(all(layer.access is Access.PUBLIC for layer in layers)), (b"content-type", b"application/json")]
         known = _matching(wishes, etag)
-        exchange = _Exchange(_never, send)
         if known:
-            await exchange.answer(304, [*headers, (b"etag", known)])
+            await _answer(send, 304, [*headers, (b"etag", known)])
         else:
-            await exchange.answer(200, [*headers, (b"etag", _quoted(etag))], body)
+            await _answer(send, 200, [*headers, (b"etag", _quoted(etag))], body)
 
 
-class _Exchange:
-    """The two ends of one request, and whether its client has left."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A tile that is asked for, and the headers its 200, 204 and 304 have in common."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
+    tile: TileAsk
+    headers: Headers
+
+
+async def _answer(send: Send, status: int, headers: Headers, body: bytes = b"") -> None:
+    """Send a whole answer; 204 and 304 have no length."""
+    if status not in (204, 304):
+        headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class _Watch:
+    """Work inside `with` ends quietly when the client leaves it waiting; looking for that begins only when it takes long."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._task = asyncio.current_task()
+        self._look: asyncio.Task[None] | None = None
         self.gone = False
 
-    async def answer(self, status: int, headers: Headers, body: bytes = b"") -> None:
-        """Send a whole answer; 204 and 304 have no length."""
-        if status not in (204, 304):
-            headers = [*headers, (b"content-length", str(len(body)).encode())]
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+    def __enter__(self) -> "_Watch":
+        self._timer = asyncio.get_running_loop().call_later(_PATIENCE_S, self._begin)
+        return self
 
-    @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
-        """Work that ends quietly when the client leaves it waiting; the watch begins only when it takes long."""
-        task, watch = asyncio.current_task(), None
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> bool:
+        self._timer.cancel()
+        if self._look is not None:
+            self._look.cancel()
+        left = self.gone and kind is asyncio.CancelledError
+        return left and self._task is not None and not self._task.uncancel()
 
-        def begin() -> None:
-            nonlocal watch
-            watch = asyncio.ensure_future(self._wait_for_end(task))
+    def _begin(self) -> None:
+        self._look = asyncio.ensure_future(self._wait_for_end())
 
-        timer = asyncio.get_running_loop().call_later(_PATIENCE_S, begin)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not self.gone or task is None or task.uncancel():
-                raise
-        finally:
-            timer.cancel()
-            if watch is not None:
-                watch.cancel()
-
-    async def _wait_for_end(self, task: asyncio.Task[Any] | None) -> None:
+    async def _wait_for_end(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.gone = True
-        if task is not None:
-            task.cancel()
-
-
-async def _never() -> Mapping[str, Any]:
-    return {"type": "http.disconnect"}
+        if self._task is not None:
+            self._task.cancel()
 
 
 def _ids(names: str) -> tuple[str, ...]:
@@ -235,7 +237,7 @@ def _unknown_parameter(name: str, layer: Layer) -> BadParameter:
     )
 
 
-def decode_nothing_but(query: bytes, known: tuple[str, ...]) -> None:
+def _refuse_unknown(query: bytes, known: tuple[str, ...]) -> None:
     """BadParameter for a parameter that is not in `known`."""
     for name in decode(query) if query else ():
         if name not in known:
@@ -243,7 +245,7 @@ def decode_nothing_but(query: bytes, known: tuple[str, ...]) -> None:
 
 
 def _headers(ask: TileAsk, version: str) -> Headers:
-    """What a 200, a 204 and a 304 have in common."""
+    """How long, and by whom, the answer may be kept."""
     current = version.isascii() and version.isdigit() and len(version) <= _MAX_VERSION_DIGITS and int(version) == ask.epoch
     return [_FOR_EVER, _VARY] if current and ask.public else _sharing(ask.public)
 
@@ -252,8 +254,8 @@ def _sharing(public: bool) -> Headers:
     return [_ASK_AGAIN, _VARY] if public else [_PRIVATE, _VARY_PRIVATE]
 
 
-def _tile_headers(headers: Headers, ask: TileAsk, tile: Tile) -> Headers:
-    headers.append((b"etag", _quoted(ask.etag + ("-gz" if tile.gzipped else ""))))
+def _tile_headers(asked: _Asked, tile: Tile) -> Headers:
+    headers = [*asked.headers, (b"etag", _quoted(asked.tile.etag + ("-gz" if tile.gzipped else "")))]
     if tile.body:
         headers.append((b"content-type", MEDIA_TYPE))
     if tile.gzipped:

@@ -24,7 +24,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN lower(attrs ->> field) IN 
                 WHEN lower(attrs ->> field) IN ('false', 'f', 'no', 'n', '0', '否') THEN false END;
 
 CREATE OR REPLACE FUNCTION twin.as_date(attrs jsonb, field text) RETURNS date
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
     value constant text := attrs ->> field;
 BEGIN
@@ -38,7 +38,7 @@ END $$;
 
 -- ISO 8601; a time without an offset is Beijing time, so the answer depends on no setting.
 CREATE OR REPLACE FUNCTION twin.as_instant(attrs jsonb, field text) RETURNS timestamptz
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
     value constant text := attrs ->> field;
 BEGIN

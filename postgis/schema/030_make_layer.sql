@@ -167,6 +167,7 @@ END $$;
 CREATE OR REPLACE FUNCTION twin.make_layer(spec jsonb) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
 DECLARE
+    known_fields constant jsonb := (SELECT fields FROM twin.layer WHERE id = spec ->> 'id');
     number constant integer := twin.reserve_layer(spec);
 BEGIN
     IF coalesce(spec ->> 'kind', 'objects') <> 'objects' THEN
@@ -174,7 +175,7 @@ BEGIN
     ELSIF to_regclass(format('twin.object_%s', number)) IS NULL THEN
         PERFORM twin.new_object_table(number);
         PERFORM twin.attach_objects(number);
-    ELSE
+    ELSIF known_fields IS DISTINCT FROM (SELECT l.fields FROM twin.layer l WHERE l.id = spec ->> 'id') THEN
         PERFORM twin.index_fields(number), twin.refresh_view(number);
     END IF;
     RETURN number;

@@ -32,6 +32,7 @@ BEGIN
         old := twin.version_at(number, oid, NULL, since);
         old.source_key := coalesce(old.source_key, oid::text);
         PERFORM twin.put_version(twin.patched(old, patch), tstzrange(since, upper(old.valid)), tstzrange(moment, NULL), moment);
+        PERFORM twin.index_search(number, ARRAY[change.oid]);
         RETURN;
     END IF;
     old := twin.version_at(number, oid, in_plan, since);
@@ -44,6 +45,7 @@ BEGIN
     PERFORM twin.put_version(old, tstzrange(lower(old.valid), since), CASE WHEN late THEN tstzrange(moment, NULL) ELSE old.sys END, moment);
     PERFORM twin.put_version(twin.patched(old, patch), tstzrange(since, upper(old.valid)), tstzrange(moment, NULL), moment);
     PERFORM twin.check_apart(number, oid, in_plan);
+    PERFORM twin.index_search(number, ARRAY[change.oid]);
 END $$;
 
 CREATE OR REPLACE FUNCTION twin.correct(layer_id text, oid bigint, patch jsonb, at timestamptz DEFAULT NULL) RETURNS void
@@ -60,6 +62,7 @@ BEGIN
     PERFORM twin.put_version(old, old.valid, tstzrange(lower(old.sys), moment), moment);
     PERFORM twin.put_version(twin.patched(old, patch), old.valid, tstzrange(moment, NULL), moment);
     PERFORM twin.check_apart(number, oid, patch ->> 'plan');
+    PERFORM twin.index_search(number, ARRAY[correct.oid]);
 END $$;
 
 CREATE OR REPLACE FUNCTION twin.end_object(layer_id text, oid bigint, valid_from timestamptz DEFAULT NULL, plan text DEFAULT NULL) RETURNS void
@@ -83,6 +86,7 @@ BEGIN
         END IF;
         PERFORM twin.put_version(old, kept, CASE WHEN since < moment THEN tstzrange(moment, NULL) ELSE old.sys END, moment);
     END LOOP;
+    PERFORM twin.index_search(number, ARRAY[end_object.oid]);
 END $$;
 
 -- A new object; its own oid is its source key. Returns the oid.
@@ -98,5 +102,6 @@ BEGIN
     made.source := 'edit';
     made.source_key := made.oid::text;
     PERFORM twin.put_version(twin.patched(made, patch), tstzrange(coalesce(valid_from, now()), NULL), tstzrange(now(), NULL), now());
+    PERFORM twin.index_search(number, ARRAY[made.oid]);
     RETURN made.oid;
 END $$;

@@ -119,7 +119,10 @@ LAYERS: dict[str, tuple[list[Feature], dict[str, Any]]] = {
             ],
         },
     ),
-    "town-facilities": (facilities(), {"title_zh": "示例设施", "title_en": "Sample facilities", "fields": [_CODE, _NAME, _field("kind", "类别", "Kind")]}),
+    "town-facilities": (
+        facilities(),
+        {"title_zh": "示例设施", "title_en": "Sample facilities", "fields": [_CODE, _NAME, _field("kind", "类别", "Kind")]},
+    ),
     "town-pipes": (
         pipes(),
         {"title_zh": "示例管线", "title_en": "Sample pipes", "fields": [_CODE, _field("diameter", "管径", "Diameter", unit="mm")]},
@@ -135,10 +138,19 @@ def _breaks(*entries: tuple[str, str, float | None, float | None]) -> list[dict[
     return [{"label_zh": label, "label_en": label, "color": color, "min": low, "max": high} for label, color, low, high in entries]
 
 
-_USES = _legend(("住宅", "Residential", "#E8C47A"), ("商业", "Commercial", "#D9756C"), ("工业", "Industrial", "#A58BB5"), ("公共", "Public", "#7FA8C9"))
-_KINDS = _legend(("医院", "Hospital", "#C8373C"), ("学校", "School", "#2F7FBF"), ("避难场所", "Shelter", "#3C9A5F"), ("消防站", "Fire station", "#C7781A"))
+_USES = _legend(
+    ("住宅", "Residential", "#E8C47A"), ("商业", "Commercial", "#D9756C"), ("工业", "Industrial", "#A58BB5"), ("公共", "Public", "#7FA8C9")
+)
+_KINDS = _legend(
+    ("医院", "Hospital", "#C8373C"),
+    ("学校", "School", "#2F7FBF"),
+    ("避难场所", "Shelter", "#3C9A5F"),
+    ("消防站", "Fire station", "#C7781A"),
+)
 _PEOPLE = _breaks(
-    ("< 500,000", "#DCE9F5", None, 500_000), ("500,000 – 1,000,000", "#A6C8E4", 500_000, 1_000_000), ("≥ 1,000,000", "#3F7FB8", 1_000_000, None)
+    ("< 500,000", "#DCE9F5", None, 500_000),
+    ("500,000 – 1,000,000", "#A6C8E4", 500_000, 1_000_000),
+    ("≥ 1,000,000", "#3F7FB8", 1_000_000, None),
 )
 
 
@@ -185,7 +197,12 @@ PRODUCTS = [
         "town-services",
         ("示例公共服务", "Sample public services"),
         "public-service",
-        [("town-facilities", {"kind": "circle", "radius_px": 5, "class_field": "kind", "legend": _KINDS, "label_field": "name", "label_min_zoom": 16})],
+        [
+            (
+                "town-facilities",
+                {"kind": "circle", "radius_px": 5, "class_field": "kind", "legend": _KINDS, "label_field": "name", "label_min_zoom": 16},
+            )
+        ],
     ),
     _product(
         "town-people",
@@ -211,7 +228,10 @@ PRODUCTS = [
         "town-network",
         ("示例管网", "Sample network"),
         "emergency",
-        [("town-pipes", {"kind": "line", "color": "#2B7A78", "width_px": 2}), ("town-facilities", {"kind": "circle", "color": "#7A5BB0", "radius_px": 3})],
+        [
+            ("town-pipes", {"kind": "line", "color": "#2B7A78", "width_px": 2}),
+            ("town-facilities", {"kind": "circle", "color": "#7A5BB0", "radius_px": 3}),
+        ],
     ),
 ]
 

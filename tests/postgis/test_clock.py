@@ -60,7 +60,7 @@ def test_an_announced_change_comes_true(database: Database, number: int) -> None
     with connect(database, EDITOR) as editor:
         oid = objects.create_object(editor, "works", {"name": "pit", "geom": POINT})
         editor.commit()
-        start = soon(400)
+        start = soon(1000)
         objects.change(editor, "works", oid, {"name": "house"}, start)
     live, past = counts(database, number)
     before = events(database)
@@ -75,7 +75,7 @@ def test_an_announced_change_comes_true(database: Database, number: int) -> None
 
 
 def test_a_planned_row_that_starts_is_an_event(database: Database, number: int) -> None:
-    start = soon(300)
+    start = soon(1000)
     with connect(database, EDITOR) as editor:
         objects.create_object(editor, "works", {"name": "tower", "plan": "P1", "geom": POINT}, start)
     before, rows = events(database), counts(database, number)
@@ -87,7 +87,7 @@ def test_a_planned_row_that_starts_is_an_event(database: Database, number: int) 
 
 
 def test_an_announced_end_moves_the_row(database: Database, number: int) -> None:
-    end = soon(300)
+    end = soon(1000)
     with connect(database, EDITOR) as editor:
         oid = objects.create_object(editor, "works", {"name": "crane", "geom": POINT})
         editor.commit()
@@ -100,7 +100,7 @@ def test_an_announced_end_moves_the_row(database: Database, number: int) -> None
 
 
 def test_rows_that_a_bulk_load_brings_are_due_too(database: Database, number: int) -> None:
-    first, last = soon(300), soon(100_000)
+    first, last = soon(1500), soon(100_000)
     with connect(database, IMPORTER) as importer:
         made = make_layer(importer, LayerSpec(id="leases", title_zh="租约"))
         table = importer.execute("SELECT twin.new_object_table(%s)", [made]).fetchone()
@@ -116,7 +116,7 @@ def test_rows_that_a_bulk_load_brings_are_due_too(database: Database, number: in
 
 
 def test_a_held_row_is_left_for_the_next_tick(database: Database, number: int) -> None:
-    end = soon(200)
+    end = soon(1000)
     with connect(database, EDITOR) as editor:
         oid = objects.create_object(editor, "works", {"name": "fence"})
         editor.commit()

@@ -1,16 +1,19 @@
 """A database somebody else keeps: each reason it cannot be used is refused with what to do, none with a traceback."""
 
+import getpass
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
 from postgis.cluster import Cluster
-from postgis.connect import SERVER, SUPERUSER, Database, connect
+from postgis.connect import ROLES, SERVER, SUPERUSER, Database, connect
 from postgis.external import open_external
 from postgis.migrate import is_current, migrate
 from tests.conftest import create_database, drop_database
 from twin.errors import InputError
+
+EXTENSIONS = ("postgis", "btree_gist", "pg_trgm", "ltree", "pgrouting", "unaccent")
 
 
 @pytest.fixture
@@ -34,8 +37,8 @@ def test_a_database_without_postgis_and_no_right_to_create_it(cluster: Cluster, 
 
 
 def test_an_account_without_rights(cluster: Cluster, template: Database, admin: psycopg.Connection) -> None:
-    for name in ("postgis", "btree_gist", "pg_trgm", "ltree", "pgrouting", "unaccent"):
-        admin.execute(f"CREATE EXTENSION {name} CASCADE" if name == "pgrouting" else f"CREATE EXTENSION IF NOT EXISTS {name}")
+    for name in EXTENSIONS:
+        admin.execute(f"CREATE EXTENSION {name}")
     with pytest.raises(InputError, match="create schemas") as caught:
         open_external(url(cluster, "twin_owner"))
     assert "000_roles.sql" in caught.value.mend
@@ -50,6 +53,21 @@ def test_a_superuser_may_migrate_an_empty_database(cluster: Cluster, template: D
     assert is_current(database)
     with connect(database, SERVER) as connection:
         assert connection.execute("SELECT current_user, current_setting('transaction_read_only')").fetchone() == (SERVER, "on")
+
+
+def test_an_account_that_is_no_superuser_may_migrate_where_the_extensions_are(cluster: Cluster, admin: psycopg.Connection) -> None:
+    for name in EXTENSIONS:
+        admin.execute(f"CREATE EXTENSION IF NOT EXISTS {name}")
+    admin.execute("CREATE ROLE dba LOGIN CREATEROLE")
+    admin.execute("ALTER DATABASE bare OWNER TO dba")
+    with (cluster.data / "pg_ident.conf").open("a") as mapping:
+        mapping.write(f"twin {getpass.getuser()} dba\n")
+    admin.execute("SELECT pg_reload_conf()")
+    database, _ = open_external(url(cluster, "dba"))
+    migrate(database)
+    for role in ROLES:
+        with connect(database, role) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == (role,)
 
 
 @pytest.mark.parametrize(

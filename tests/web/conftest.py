@@ -1,4 +1,4 @@
-"""One site for the tests of the web room: two layers, a product, divisions, an administrator and a key, behind a real server."""
+"""One site for the tests of the web room: three layers, a product, divisions, an administrator and a key, behind a real server."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,6 +28,8 @@ class Site:
     home: Path
     houses: Layer
     secret: Layer
+    traffic: Layer
+    """A public layer that tests may write to."""
     key: str
 
     @property
@@ -69,6 +71,7 @@ def site(make_database: Callable[[], Database], tmp_path_factory: pytest.TempPat
         Layer(number=0, id="secret", title_zh="内部图层", access=Access.INTERNAL, geometry_type="Polygon"),
         [Row(square(114, 22.5))],
     )
+    traffic = put_layer(database, Layer(number=0, id="traffic", title_zh="车流", geometry_type="Polygon"))
     with connect(database, IMPORTER) as connection:
         replace_divisions(connection, [DivisionRow("44", 1, "广东省"), DivisionRow("4403", 2, "深圳市", parent_code="44")], "test")
     with connect(database, EDITOR) as connection:
@@ -76,7 +79,7 @@ def site(make_database: Callable[[], Database], tmp_path_factory: pytest.TempPat
     with start_server(database, home, hot_connections="2", max_upload_mb="1") as server:
         assert first is not None
         _change_first_password(server, first)
-        yield Site(server, database, home, houses, secret, key)
+        yield Site(server, database, home, houses, secret, traffic, key)
 
 
 def _change_first_password(server: Server, first: str) -> None:

@@ -21,7 +21,7 @@ OPEN = {("POST", "/login")}
 
 def writing_doors() -> list[tuple[str, str]]:
     """Every method and path that is not for reading."""
-    routes = [route for module in ROUTERS for route in module.router.routes if isinstance(route, APIRoute)]
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     return sorted((method, route.path) for route in routes for method in route.methods - SAFE)
 
 
@@ -103,8 +103,8 @@ def test_keys(site: Site) -> None:
 
 
 def test_scopes(web: httpx.Client, program: httpx.Client) -> None:
-    assert [layer["id"] for layer in web.get("/layers").json()["layers"]] == ["houses"]
-    assert [layer["id"] for layer in program.get("/layers").json()["layers"]] == ["houses", "secret"]
+    assert [layer["id"] for layer in web.get("/layers").json()["layers"]] == ["houses", "traffic"]
+    assert [layer["id"] for layer in program.get("/layers").json()["layers"]] == ["houses", "secret", "traffic"]
     for path in SECRET_DOORS:
         hidden, absent = (problem_of(web.get(address), 404) for address in (path, path.replace("secret", "absent")))
         told = {name: str(value).replace("absent", "secret") for name, value in absent.items() if name != "request_id"}

@@ -67,12 +67,10 @@ def test_style(web: httpx.Client, product: str) -> None:
         ({"layers": [{"layer": "houses", "symbol": {"kind": "fill", "class_field": "no"}}]}, 422, "class_field"),
         ({"unknown": 1}, 422, "unknown"),
         ({"code": "other"}, 400, "body.code"),
-        ({"title_zh": "甲" * 10_000_000}, 413, "body"),
+        ({"title_zh": "x" * (1 << 20)}, 413, "body"),
     ],
 )
 def test_odd_cards(program: httpx.Client, change: dict[str, Any], status: int, place: str) -> None:
-    if status == 413:
-        change = {"title_zh": "x" * (1 << 20)}
     assert place in str(problem_of(program.put("/products/odd", json={**CARD, **change}), status)["place"])
 
 
@@ -104,5 +102,5 @@ def test_search(web: httpx.Client) -> None:
     coordinates = web.get("/search", params={"q": "113.3, 23.1"}).json()["groups"][0]["hits"][0]
     assert coordinates["point"] == [113.3, 23.1]
     assert problem_of(web.get("/search"), 400)["place"] == "q"
-    for odd in ("%", "'", "\\", "_", "$$", "a" * 1000, "🏠", "‮", "((((", "<svg onload=1>"):
+    for odd in ("%", "'", "\\", "_", "$$", "a" * 1000, "🏠", "\u202e", "((((", "<svg onload=1>"):
         assert web.get("/search", params={"q": odd}).status_code == 200

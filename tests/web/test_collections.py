@@ -31,7 +31,7 @@ def test_conformance(web: httpx.Client) -> None:
 
 def test_collections(web: httpx.Client) -> None:
     listed = web.get("/collections").json()["collections"]
-    assert [entry["id"] for entry in listed] == ["houses"]
+    assert [entry["id"] for entry in listed] == ["houses", "traffic"]
     houses = web.get(link_of(listed[0], "self")).json()
     assert houses == listed[0] and houses["title"] == "房屋" and houses["itemType"] == "feature"
     west, south, east, north = houses["extent"]["spatial"]["bbox"][0]

@@ -68,9 +68,9 @@ def test_a_change_arrives_at_once(site: Site, web: httpx.Client) -> None:
     with listening(web) as reader:
         time.sleep(0.2)
         started = time.monotonic()
-        write(site, site.houses.number)
+        write(site, site.traffic.number)
         (event,) = reader.wait(1)
-        assert event["topic"] == event["event"] == "layer" and event["payload"] == {"layer": "houses"} and event["id"] == event["seq"]
+        assert event["topic"] == event["event"] == "layer" and event["payload"] == {"layer": "traffic"} and event["id"] == event["seq"]
         assert event["cells"] and time.monotonic() - started < 0.5
 
 
@@ -78,12 +78,12 @@ def test_a_reader_resumes_where_it_was(site: Site, web: httpx.Client) -> None:
     with listening(web) as reader:
         time.sleep(0.2)
         for _ in range(3):
-            write(site, site.houses.number)
+            write(site, site.traffic.number)
         first = reader.wait(3)[0]["seq"]
-    write(site, site.houses.number)
+    write(site, site.traffic.number)
     with listening(web, Last_Event_ID=str(first)) as reader:
         time.sleep(0.2)
-        write(site, site.houses.number)
+        write(site, site.traffic.number)
         seen = [event["seq"] for event in reader.wait(4)]
     assert len(seen) == 4 and seen == sorted(set(seen)) and seen[0] > first
 
@@ -93,13 +93,13 @@ def test_hidden_layers_and_jobs_are_not_told(site: Site, web: httpx.Client, prog
         time.sleep(0.2)
         write(site, site.secret.number)
         submit_job(site.database)
-        write(site, site.houses.number)
+        write(site, site.traffic.number)
         assert [(e["topic"], e["payload"].get("layer")) for e in insider.wait(3)] == [
             ("layer", "secret"),
             ("job", None),
-            ("layer", "houses"),
+            ("layer", "traffic"),
         ]
-        assert [e["payload"].get("layer") for e in stranger.wait(1)] == ["houses"]
+        assert [e["payload"].get("layer") for e in stranger.wait(1)] == ["traffic"]
         time.sleep(0.1)
         assert len(stranger.events) == 1
 
@@ -107,7 +107,7 @@ def test_hidden_layers_and_jobs_are_not_told(site: Site, web: httpx.Client, prog
 def test_topics(site: Site, program: httpx.Client) -> None:
     with listening(program, "?topics=job,product") as reader:
         time.sleep(0.2)
-        write(site, site.houses.number)
+        write(site, site.traffic.number)
         submit_job(site.database)
         assert [event["topic"] for event in reader.wait(1)] == ["job"]
 
@@ -115,7 +115,7 @@ def test_topics(site: Site, program: httpx.Client) -> None:
 def test_a_number_from_the_future_means_now(site: Site, web: httpx.Client) -> None:
     with listening(web, Last_Event_ID="9007199254740991") as reader:
         time.sleep(0.2)
-        write(site, site.houses.number)
+        write(site, site.traffic.number)
         assert len(reader.wait(1)) == 1
 
 
@@ -134,7 +134,7 @@ def test_many_writers_no_event_is_missed(site: Site, web: httpx.Client) -> None:
     with listening(web) as reader:
         time.sleep(0.2)
         slow = threading.Thread(target=_write_slowly, args=(site,))
-        quick = [threading.Thread(target=lambda: [write(site, site.houses.number) for _ in range(10)]) for _ in range(6)]
+        quick = [threading.Thread(target=lambda: [write(site, site.traffic.number) for _ in range(10)]) for _ in range(6)]
         for thread in (slow, *quick):
             thread.start()
         for thread in (slow, *quick):
@@ -145,5 +145,5 @@ def test_many_writers_no_event_is_missed(site: Site, web: httpx.Client) -> None:
 
 def _write_slowly(site: Site) -> None:
     with connect(site.database, IMPORTER) as connection:
-        put_rows(connection, site.houses.number, [Row(square(113.9, 22.6))])
+        put_rows(connection, site.traffic.number, [Row(square(113.9, 22.6))])
         time.sleep(1.5)

@@ -86,7 +86,12 @@ def addresses(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for entry in value:
             yield from addresses(entry)
-    elif isinstance(value, str) and value.startswith("http") and "opengis.net" not in value and "json-schema.org" not in value:
+    elif (
+        isinstance(value, str)
+        and value.startswith(("http://", "https://"))
+        and "opengis.net" not in value
+        and "json-schema.org" not in value
+    ):
         yield value
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import mapbox_vector_tile
+import psycopg
 import pytest
 import pytest_asyncio
 
 from layers.catalog import LiveCatalog
-from postgis.connect import IMPORTER, Database, connect
+from postgis.connect import IMPORTER, SERVER, SUPERUSER, Database, connect
 from postgis.pool import HotPool
 from postgis.statement import Statement
 from tests.tile_scene import BUILDING_FIELDS, Row, put_layer, put_rows, square
@@ -283,6 +284,30 @@ async def test_a_database_that_is_away_is_503_and_a_known_tile_still_304(
     assert answer.status_code == 503 and int(answer.headers["retry-after"]) >= 1
     assert answer.headers["content-type"] == "application/problem+json"
     assert (await client.get(HERE, headers={"if-none-match": etag})).status_code == 304
+
+
+async def test_ended_backends_are_no_clients_error(client: httpx.AsyncClient, database: Database) -> None:
+    """Every backend of the serving role ended five times while tiles are read: only tiles come."""
+    stop = asyncio.Event()
+
+    async def reader(x: int) -> set[int]:
+        statuses = set()
+        while not stop.is_set():
+            statuses.add((await client.get(f"/tiles/建筑/14/{x}/7138")).status_code)
+        return statuses
+
+    readers = [asyncio.create_task(reader(13380 + number)) for number in range(6)]
+    for _ in range(5):
+        await asyncio.to_thread(end_backends, database)
+        await asyncio.sleep(0.2)
+    stop.set()
+    assert set.union(*await asyncio.gather(*readers)) == {200, 204}
+
+
+def end_backends(database: Database) -> None:
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND datname = current_database()"
+    with psycopg.connect(database.conninfo(SUPERUSER), autocommit=True) as admin:
+        admin.execute(ended, [SERVER])
 
 
 async def test_a_truncated_tile_says_so(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from importers.demo.district.frame import Floats
 from importers.demo.district.land import BANK, CREEK, LAKE, LEFTOVER, LOT, RIVER, STREET, WOOD
 from importers.demo.district.layouts import USE_ZH, Use
 from importers.demo.district.roads import Ints
-from importers.demo.district.rows import Texts, codes, days, joined, table
+from importers.demo.district.rows import Texts, days, joined, midnights, table
 from importers.demo.district.uses import State
 from importers.geos import shapely
 
@@ -29,7 +29,7 @@ def buildings(city: City) -> pa.Table:
     area = np.round(city.frame.area_m2(placed), 1)
     planned = made.phase_state == State.PLANNED
     columns = {
-        "code": codes("JZ", count),
+        "code": city.codes("JZ", count),
         "name": _names(city),
         "class": np.array(USE_ZH)[made.use],
         "height": made.height_m,
@@ -41,7 +41,7 @@ def buildings(city: City) -> pa.Table:
         "phase": np.array(PHASES)[made.phase_state],
         "plan": np.where(planned, PLAN_NAME, ""),
         "address": joined(city.names.edge[city.names.lot_road[made.lot]], _numbers(made.lot), "号"),
-        "parcel": codes("ZD", len(city.land.faces))[_face_of_lot(city)[made.lot]],
+        "parcel": city.codes("ZD", len(city.land.faces))[_face_of_lot(city)[made.lot]],
     }
     return table(placed, columns)
 
@@ -55,8 +55,8 @@ def _life(city: City, rng: np.random.Generator) -> dict[str, object]:
     gone = np.where(state == State.RENEWAL, rng.integers(2021, 2025, count), 0)
     return {
         "year_built": pa.array(year, mask=year == 0),
-        "valid_from": days(np.where(year == 2025, 2024, year), rng, count),
-        "valid_to": days(gone, rng, count),
+        "valid_from": midnights(days(np.where(year == 2025, 2024, year), rng, count)),
+        "valid_to": midnights(days(gone, rng, count)),
     }
 
 
@@ -107,9 +107,10 @@ def parcels(city: City) -> pa.Table:
     area = city.frame.area_m2(placed)
     use = land_use(city)
     columns = {
-        "code": codes("ZD", len(land.faces)),
+        "code": city.codes("ZD", len(land.faces)),
         "name": np.where(land.lot >= 0, city.names.lot[land.lot], ""),
         "class": use,
+        "category": np.strings.slice(use, 0, 2),
         "area_m2": np.round(area, 1),
         "floor_area_ratio": np.round(_floor_area(city) / area, 2),
         "right": np.where(np.isin(use, ("0702", "0101", "0102", "0201", "1104", "1202", "0305")), "集体", "国有"),

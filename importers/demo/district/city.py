@@ -49,6 +49,10 @@ class City:
     names: Names
     counties: Counties
 
+    def codes(self, prefix: str, count: int) -> NDArray[np.str_]:
+        """Codes in row order: SL for 示例, the district's tag, the kind, a number."""
+        return np.array([f"SL{self.recipe.tag}{prefix}{number:07d}" for number in range(1, count + 1)], dtype=np.str_)
+
     def lots(self, *codes: str) -> Ints:
         """Faces that are lots with one of these land-use codes."""
         return np.flatnonzero((self.land.kind == LOT) & np.isin(self.face_code(), codes))

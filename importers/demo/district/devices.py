@@ -6,7 +6,7 @@ import pyarrow as pa
 from importers.demo.district.city import City
 from importers.demo.district.frame import Floats
 from importers.demo.district.roads import Ints
-from importers.demo.district.rows import Texts, codes, days, joined, pick, table
+from importers.demo.district.rows import Texts, days, joined, pick, table
 from importers.demo.district.streets import HALF_WIDTH_M, RoadClass
 from importers.demo.district.uses import State
 from importers.geos import shapely
@@ -24,7 +24,7 @@ def cameras(city: City) -> pa.Table:
     kind = np.where(net.road_class[edge] >= RoadClass.ARTERIAL, pick(("卡口", "球机", "枪机"), (0.35, 0.35, 0.30), rng, count), "")
     kind = np.where(kind == "", pick(("枪机", "球机", "半球"), (0.6, 0.3, 0.1), rng, count), kind)
     columns = {
-        "code": codes("SP", count),
+        "code": city.codes("SP", count),
         "name": joined(city.names.edge[edge], kind),
         "class": kind,
         "owner": pick(("公安", "交通", "城管", "社会"), (0.46, 0.22, 0.14, 0.18), rng, count),
@@ -74,7 +74,7 @@ def sensors(city: City) -> pa.Table:
     threshold = np.array([f[5] for f in facts])
     status = np.where(value > threshold, "预警", np.where(rng.random(count) < 0.03, "离线", "正常"))
     columns = {
-        "code": codes("GZ", count),
+        "code": city.codes("GZ", count),
         "name": joined(kind, "监测点", np.arange(1, count + 1).astype(np.str_)),
         "class": kind,
         "network": np.array([f[1] for f in facts]),
@@ -116,7 +116,7 @@ def outfalls(city: City) -> pa.Table:
     bank = shapely.union_all([city.terrain.river, city.terrain.creeks]).boundary
     count = max(5, round(shapely.length(bank) / 420))
     columns = {
-        "code": codes("PK", count),
+        "code": city.codes("PK", count),
         "name": np.array([f"示例排口{number}号" for number in range(1, count + 1)], dtype=np.str_),
         "class": pick(("雨水排口", "工业排口", "生活污水排口", "农业排口"), (0.52, 0.12, 0.26, 0.10), rng, count),
         "check": pick(("达标", "超标", "待复核"), (0.84, 0.07, 0.09), rng, count),

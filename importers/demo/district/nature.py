@@ -10,7 +10,7 @@ from importers.demo.district.city import City
 from importers.demo.district.frame import Geometries
 from importers.demo.district.land import CREEK, LAKE, RIVER, WOOD
 from importers.demo.district.roads import Ints
-from importers.demo.district.rows import codes, joined, pick, table
+from importers.demo.district.rows import joined, pick, table
 from importers.geos import shapely
 
 _DYKE_M = 5.0
@@ -28,7 +28,7 @@ def water(city: City) -> pa.Table:
     placed = city.frame.place(np.concatenate((faces[open_water], ponds[big])))
     count = int(big.sum())
     columns = {
-        "code": codes("SY", len(placed)),
+        "code": city.codes("SY", len(placed)),
         "name": np.array([*names, *[""] * count]),
         "class": np.array([*(_WATER_CLASS[int(kind[i])] for i in open_water), *["坑塘"] * count]),
         "area_m2": np.round(city.frame.area_m2(placed), 0),
@@ -55,7 +55,7 @@ def _dense(polygons: Geometries) -> Geometries:
 
 def _green(city: City, faces: Ints, prefix: str, words: Mapping[str, object]) -> pa.Table:
     placed = city.frame.place(city.land.faces[faces])
-    columns = {"code": codes(prefix, len(faces)), **words, "area_mu": np.round(city.frame.area_m2(placed) / 666.667, 1)}
+    columns = {"code": city.codes(prefix, len(faces)), **words, "area_mu": np.round(city.frame.area_m2(placed) / 666.667, 1)}
     return table(placed, columns)
 
 
@@ -63,7 +63,7 @@ def farmland(city: City) -> pa.Table:
     """Permanent basic farmland: paddy and irrigated fields, nearly all of them."""
     rng = city.recipe.stream("farmland")
     lots = city.lots("0101", "0102")
-    lots = lots[rng.random(len(lots)) < 0.92]
+    lots = lots[rng.random(len(lots)) < 0.92] if len(lots) > 20 else lots
     grade = pick(("一等", "二等", "三等"), (0.3, 0.5, 0.2), rng, len(lots))
     kind = np.where(land_use(city)[lots] == "0101", "水田", "水浇地")
     crops = ("水稻", "蔬菜", "甘蔗", "花卉")
@@ -106,7 +106,7 @@ def redlines(city: City) -> pa.Table:
     placed = city.frame.place(_dense(np.concatenate((hills, wet))))
     hill_kind = np.array(("水源涵养", "生物多样性维护", "水土保持"))[np.arange(len(hills)) % 3]
     columns = {
-        "code": codes("HX", len(placed)),
+        "code": city.codes("HX", len(placed)),
         "name": np.array([f"示例生态保护红线{number}号" for number in range(1, len(placed) + 1)]),
         "class": np.concatenate((hill_kind, np.full(len(wet), "生物多样性维护"))),
         "area_ha": np.round(city.frame.area_m2(placed) / 10_000, 2),

@@ -8,7 +8,7 @@ import pyarrow as pa
 from importers.demo.district.city import City
 from importers.demo.district.frame import Geometries
 from importers.demo.district.roads import Ints
-from importers.demo.district.rows import Texts, codes, pick, table
+from importers.demo.district.rows import Texts, pick, table
 from importers.demo.district.streets import HALF_WIDTH_M, RoadClass
 from importers.geos import shapely
 
@@ -22,7 +22,7 @@ def roads(city: City) -> pa.Table:
     net = city.roads
     placed = city.frame.place(net.edges)
     columns = {
-        "code": codes("DL", len(placed)),
+        "code": city.codes("DL", len(placed)),
         "name": city.names.edge,
         "class": np.array(ROAD_ZH)[net.road_class],
         "lanes": _LANES[net.road_class],
@@ -62,7 +62,7 @@ def pipes(city: City) -> pa.Table:
     rng = city.recipe.stream("pipes")
     runs = [_run(city, utility, rng) for utility in UTILITIES]
     merged = pa.concat_tables(runs)
-    return merged.set_column(0, "code", pa.array(codes("GX", len(merged))))
+    return merged.set_column(0, "code", pa.array(city.codes("GX", len(merged))))
 
 
 def _run(city: City, utility: _Utility, rng: np.random.Generator) -> pa.Table:

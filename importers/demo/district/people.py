@@ -6,7 +6,7 @@ import pyarrow as pa
 from importers.demo.district.city import City
 from importers.demo.district.frame import Floats
 from importers.demo.district.layouts import Use
-from importers.demo.district.rows import codes, days, joined, pick, table
+from importers.demo.district.rows import Texts, days, joined, pick, table
 from importers.demo.district.uses import State
 from importers.demo.district.zones import Zone
 from importers.geos import shapely
@@ -29,8 +29,8 @@ def population(city: City) -> pa.Table:
     persons = np.maximum(rng.poisson(_floor_area(city)[home] / per * rng.uniform(0.6, 1.1, len(home))), 1)
     elderly, children = rng.binomial(persons, 0.128), rng.binomial(persons, 0.152)
     columns = {
-        "code": codes("RK", len(home)),
-        "building": codes("JZ", len(made.lot))[home],
+        "code": city.codes("RK", len(home)),
+        "building": city.codes("JZ", len(made.lot))[home],
         "class": np.where(made.use[home] == Use.HOME, "商品住宅", "村居"),
         "persons": persons,
         "households": np.maximum((persons / 2.63).astype(np.int64), 1),
@@ -61,7 +61,7 @@ def firms(city: City) -> pa.Table:
         "交通运输仓储业": "物流",
     }
     columns = {
-        "code": codes("QY", count),
+        "code": city.codes("QY", count),
         "name": joined("示例", stem, np.array([ending[word] for word in trade]), "有限公司"),
         "class": trade,
         "status": pick(("存续", "经营异常", "注销"), (0.9, 0.06, 0.04), rng, count),
@@ -69,7 +69,7 @@ def firms(city: City) -> pa.Table:
         "capital_wan": np.round(np.exp(rng.normal(4.6, 1.3, count)), 0),
         "employees": np.maximum(np.exp(rng.normal(2.4, 1.1, count)).astype(np.int64), 1),
         "founded": days(rng.integers(1998, 2025, count), rng, count),
-        "building": codes("JZ", len(made.lot))[where],
+        "building": city.codes("JZ", len(made.lot))[where],
     }
     return table(city.frame.place(shapely.points(at)), columns)
 
@@ -82,7 +82,7 @@ _KIND = {Zone.INDUSTRY: "工业园区", Zone.CBD: "中央商务区", Zone.BUSINE
 def parks(city: City) -> pa.Table:
     """Economic areas: neighbourhoods of works, shops and offices with output, tax and output per mu."""
     rng = city.recipe.stream("parks")
-    hoods = [hood for hood in city.plan.neighbourhoods if hood.zone in _KIND]
+    hoods = [hood for hood in city.plan.neighbourhoods if hood.zone in _KIND] or list(city.plan.neighbourhoods)
     leaf_hood = np.array([leaf.neighbourhood for leaf in city.plan.leaves])
     ground = [shapely.union_all(city.land.blocks[leaf_hood == hood.neighbourhood]) for hood in hoods]
     there = [number for number, each in enumerate(ground) if each.area > 2000]
@@ -91,9 +91,9 @@ def parks(city: City) -> pa.Table:
     area_mu = city.frame.area_m2(placed) / 666.667
     lot_hood = np.array([city.plan.leaves[lot.leaf].neighbourhood for lot in city.land.lots])
     village = dict(zip(lot_hood.tolist(), city.names.village.tolist(), strict=True))
-    kind = np.array([_KIND[hoods[number].zone] for number in there], dtype=np.str_)
+    kind = np.array([_KIND.get(hoods[number].zone, "工业园区") for number in there], dtype=np.str_)
     columns = {
-        "code": codes("YQ", len(there)),
+        "code": city.codes("YQ", len(there)),
         "name": joined([village[hoods[number].neighbourhood] for number in there], kind) if there else kind,
         "class": kind,
         "output_wan": np.round(output, 0),
@@ -124,7 +124,7 @@ def grid(city: City) -> pa.Table:
     people = _people_in(city, cells)
     number = np.arange(len(cells))
     columns = {
-        "code": np.array([f"{c}900{900 + n // 100:03d}{n % 100:03d}" for c, n in zip(county, number.tolist(), strict=True)]),
+        "code": _grid_codes(city, county),
         "name": np.array([f"示例第{n + 1}网格" for n in number]),
         "class": np.where(people > 4000, "重点网格", "一般网格"),
         "persons": people,
@@ -132,6 +132,12 @@ def grid(city: City) -> pa.Table:
         "county": county,
     }
     return table(placed, columns)
+
+
+def _grid_codes(city: City, county: Texts) -> Texts:
+    """County, then a town, village and cell number of a series no real place has (9…)."""
+    town = 900 + int(city.recipe.tag or "0", 16) % 100
+    return np.array([f"{each}{town}{900 + n // 100:03d}{n % 100:03d}" for n, each in enumerate(county.tolist())], dtype=np.str_)
 
 
 def _people_in(city: City, cells: object) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

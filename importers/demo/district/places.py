@@ -8,7 +8,7 @@ import pyarrow as pa
 from importers.demo.district.city import City
 from importers.demo.district.frame import Floats, Geometries
 from importers.demo.district.roads import Ints
-from importers.demo.district.rows import Texts, codes, joined, pick, table
+from importers.demo.district.rows import Texts, joined, pick, table
 from importers.demo.district.streets import RoadClass
 from importers.geos import shapely
 
@@ -25,7 +25,7 @@ def _points(city: City, faces: Ints) -> Geometries:
 
 def _facility(city: City, faces: Ints, prefix: str, kind: Texts, more: Mapping[str, object]) -> pa.Table:
     lots = city.land.lot[faces]
-    columns = {"code": codes(prefix, len(faces)), "name": city.names.lot[lots], "class": kind, "address": _address(city, lots), **more}
+    columns = {"code": city.codes(prefix, len(faces)), "name": city.names.lot[lots], "class": kind, "address": _address(city, lots), **more}
     return table(_points(city, faces), columns)
 
 
@@ -96,14 +96,13 @@ def _spread(points: Floats, count: int) -> Ints:
 def slopes(city: City) -> pa.Table:
     """Hidden dangers of landslide at the foot of the hills (地质灾害隐患点)."""
     rng = city.recipe.stream("slopes")
-    foot = city.terrain.woods.boundary
+    rim = shapely.box(-city.frame.half_u + 40, -city.frame.half_v + 40, city.frame.half_u - 40, city.frame.half_v - 40)
+    foot = city.terrain.woods.boundary.intersection(rim)
     count = max(3, round(foot.length / 420))
     at = shapely.get_coordinates(shapely.line_interpolate_point(foot, rng.random(count) * foot.length))
-    at += rng.normal(0, 25, at.shape)
-    rim = (np.abs(at[:, 0]) < city.frame.half_u - 20) & (np.abs(at[:, 1]) < city.frame.half_v - 20)
-    at, count = at[rim], int(rim.sum())
+    at += rng.uniform(-30, 30, at.shape)
     columns = {
-        "code": codes("DZ", count),
+        "code": city.codes("DZ", count),
         "name": np.array([f"示例隐患点{number}号" for number in range(1, count + 1)], dtype=np.str_),
         "class": pick(("滑坡", "崩塌", "泥石流", "地面塌陷"), (0.5, 0.34, 0.08, 0.08), rng, count),
         "risk": pick(("低", "中", "高", "极高"), (0.35, 0.4, 0.2, 0.05), rng, count),

@@ -32,6 +32,15 @@ class Recipe:
     bbox_4490: Bounds
     buildings: int
     """At most so many buildings."""
+    usual_place: bool = True
+
+    @property
+    def tag(self) -> str:
+        """Empty for a district at its usual place, else four letters that tell it from others: part of its codes and of its source's name."""
+        if self.seed == DEFAULT_SEED and self.usual_place:
+            return ""
+        text = ",".join((str(self.seed), *(f"{degree:.5f}" for degree in self.bbox_4490)))
+        return f"{zlib.crc32(text.encode()) & 0xFFFF:04X}"
 
     def stream(self, name: str) -> np.random.Generator:
         """The random stream of one part, untouched by how much another part draws."""
@@ -47,7 +56,7 @@ def recipe(seed: int = DEFAULT_SEED, bbox_4490: Bounds | None = None, buildings:
         raise BadParameter("buildings must be at least 1", "建筑数量至少为 1", place="buildings")
     bbox = bbox_4490 or _bbox_for(buildings)
     _check(bbox)
-    return Recipe(seed, bbox, buildings)
+    return Recipe(seed, bbox, buildings, usual_place=bbox_4490 is None)
 
 
 def _bbox_for(buildings: int) -> Bounds:

@@ -28,16 +28,17 @@ def _array(values: NDArray[Any]) -> Any:
     return pa.array(values, mask=values == "")
 
 
-def codes(prefix: str, count: int) -> Texts:
-    """Codes `prefix0000001` … in row order, marked as made up by their SL (示例)."""
-    return np.array([f"SL{prefix}{number:07d}" for number in range(1, count + 1)], dtype=np.str_)
-
-
 def days(years: Any, rng: np.random.Generator, count: int) -> Any:
     """Random dates in given years; year 0 gives null."""
     years = np.broadcast_to(years, count)
     start = (np.maximum(years, 1970) - 1970).astype("datetime64[Y]").astype("datetime64[D]")
     return pa.array(start + rng.integers(0, 365, count), mask=years == 0)
+
+
+def midnights(dates: Any) -> Any:
+    """Dates as the instants at which they begin in Beijing."""
+    utc = dates.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False) - np.timedelta64(8, "h")
+    return pa.array(utc, type=pa.timestamp("us", tz="UTC"), mask=np.isnat(utc))
 
 
 def pick(values: tuple[str, ...], shares: tuple[float, ...], rng: np.random.Generator, count: int) -> Texts:

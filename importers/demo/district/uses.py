@@ -1,15 +1,17 @@
 """Land use of every lot (codes of the third land survey) and what stands on it: built, empty, being built, being renewed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from importers.demo.district.land import Land
+from importers.demo.district.land import LOT, Land
 from importers.demo.district.roads import Ints
 from importers.demo.district.streets import Plan
 from importers.demo.district.zones import Zone
+from importers.geos import shapely
 
 Codes = NDArray[np.str_]
 
@@ -52,6 +54,11 @@ _STATE_SHARES = {
 }
 
 
+#: Uses every district has, however small, so that no layer is empty.
+_NEEDED = ("0101", "0601", "0803", "0805", "0808", "1106")
+_TOWN = frozenset({Zone.BUSINESS, Zone.HIGHRISE, Zone.SLAB, Zone.OLDTOWN, Zone.VILLAGE, Zone.CAMPUS, Zone.CBD, Zone.PARK, Zone.HAMLET})
+
+
 @dataclass(frozen=True, slots=True)
 class Uses:
     """By lot: its zone, land-use code, state, and how urban it is."""
@@ -71,7 +78,17 @@ def make_uses(plan: Plan, land: Land, urban: NDArray[np.float64], rng: np.random
     draw = np.where(rng.random(len(zones)) < 0.55, own, shared)
     code = np.array([_pick(zone, float(x)) for zone, x in zip(zones, draw, strict=True)])
     state = np.array([_state(zone, float(x)) for zone, x in zip(zones, rng.random(len(zones)), strict=True)])
-    return Uses(zones, np.where(state == State.STANDING, code, "1201"), state, urban)
+    code = np.where(state == State.STANDING, code, "1201")
+    for missing, lot in zip(sorted(set(_NEEDED) - set(code.tolist())), _largest(land, zones, state), strict=False):
+        code[lot] = missing
+    return Uses(zones, code, state, urban)
+
+
+def _largest(land: Land, zones: tuple[Zone, ...], state: Ints) -> Iterator[int]:
+    """Standing lots of the town that have land, the largest first."""
+    area = np.bincount(land.lot[land.kind == LOT], weights=shapely.area(land.faces[land.kind == LOT]), minlength=len(zones))
+    town = np.array([zone in _TOWN for zone in zones]) & (state == State.STANDING) & (area > 0)
+    yield from np.argsort(np.where(town, -area, 0.0), kind="stable")[: int(town.sum())].tolist()
 
 
 def _pick(zone: Zone, draw: float) -> str:

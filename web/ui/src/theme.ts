@@ -26,7 +26,7 @@ export function themeOf(dark: boolean, phone: boolean): ThemeConfig {
       motionDurationSlow: '0.2s',
     },
     components: {
-      Tabs: { horizontalMargin: '0', horizontalItemGutter: 24 },
+      Tabs: { horizontalMargin: '0', horizontalItemGutter: 24, itemSelectedColor: dark ? '#7FB6EC' : '#1456A0' },
       Popover: { titleMinWidth: 120 },
     },
   };

@@ -40,6 +40,12 @@ describe('the map’s style', () => {
     expect(Object.keys(compose({ ...SCENE, items: [{ ...item, off: ['a'] }] }).sources)).toEqual(['layer:b']);
     expect(ids({ ...SCENE, items: [{ ...item, visible: false }] })).toEqual(['base/land']);
   });
+  it('keeps lines under blocks and points above them in 3D', () => {
+    const kinds = (kind: string) => ({ layer: 'a', symbol: { ...part('a').symbol, kind } });
+    const products = [{ code: 'p', layers: [kinds('circle'), kinds('extrusion'), kinds('line')] }] as unknown as Product[];
+    const types = compose({ ...SCENE, products, mode: '3d' }).layers.map((layer) => layer.type);
+    expect(types).toEqual(['background', 'line', 'fill-extrusion', 'circle']);
+  });
   it('lays the base map under everything but its names above', () => {
     const all = ids({ ...SCENE, base: BASE });
     expect(all.slice(0, 2)).toEqual(['base/land', 'base/water']);

@@ -10,7 +10,7 @@ export const en: Words = {
   mode2d: '2D',
   mode3d: '3D',
   modes: 'Map dimension',
-  language: 'Switch to Chinese',
+  language: 'Switch to Chinese 中文',
   light: 'Light',
   dark: 'Dark',
   signIn: 'Sign in',

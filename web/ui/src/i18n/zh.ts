@@ -9,7 +9,7 @@ export const zh = {
   mode2d: '二维',
   mode3d: '三维',
   modes: '地图维度',
-  language: '切换到英文',
+  language: '切换到英文 EN',
   light: '浅色',
   dark: '深色',
   signIn: '登录',

@@ -71,13 +71,24 @@ export function shownLayers(scene: Pick<Scene, 'items' | 'products' | 'layers'>)
   return [...new Set(ids)].filter((id) => scene.layers[id] !== undefined);
 }
 
+const FLAT = 0;
+const RAISED = 1;
+const MARKER = 2;
+
+const height = ({ type }: LayerSpecification): number => (type === 'circle' ? MARKER : type === 'fill-extrusion' ? RAISED : FLAT);
+
+/** In 3D what lies on the ground stays under the blocks, whatever the order of the rows, and points stay in sight. */
+function stacked(shapes: LayerSpecification[], mode: Mode): LayerSpecification[] {
+  return mode === '2d' ? shapes : shapes.toSorted((one, other) => height(one) - height(other));
+}
+
 export function composeStyle(scene: Scene): StyleSpecification {
   const under = ground(scene.base, scene.dark);
   const drawn = scene.items
     .filter((item) => item.visible)
     .toReversed()
     .flatMap((item) => drawItem(item, scene));
-  const shapes = drawn.flatMap((part) => part.shapes) as LayerSpecification[];
+  const shapes = stacked(drawn.flatMap((part) => part.shapes) as LayerSpecification[], scene.mode);
   const labels = drawn.flatMap((part) => part.labels) as LayerSpecification[];
   const sources = shownLayers(scene).map((id) => [sourceOf(id), tileSource(scene.layers[id] as Layer)] as const);
   const baseLabels = under.layers.filter((layer) => layer.type === 'symbol');
@@ -86,6 +97,6 @@ export function composeStyle(scene: Scene): StyleSpecification {
     version: 8,
     sources: { ...under.sources, ...Object.fromEntries(sources) },
     layers: [...baseShapes, ...shapes, ...baseLabels, ...labels],
-    light: { anchor: 'map', position: [1.5, 315, 40], color: '#ffffff', intensity: scene.dark ? 0.25 : 0.35 },
+    light: { anchor: 'map', position: [1.5, 315, 40], color: '#ffffff', intensity: 0.22 },
   };
 }

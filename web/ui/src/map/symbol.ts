@@ -187,7 +187,7 @@ function circle(drawing: Drawing): DrawnLayer[] {
         'circle-stroke-color': symbol.outline_color ?? '#FFFFFF',
         'circle-stroke-width': ['interpolate', ['linear'], ['zoom'], 10, 0, 13, 1.2],
         'circle-stroke-opacity': opacity,
-        'circle-pitch-alignment': 'map',
+        'circle-pitch-alignment': 'viewport',
       },
     },
   ];
@@ -249,7 +249,7 @@ function label(drawing: Drawing): DrawnLayer[] {
         'text-color': dark ? '#E6E9EE' : '#2B3038',
         'text-halo-color': dark ? '#14181E' : '#FFFFFF',
         'text-halo-width': 1.2,
-        'text-opacity': opacity,
+        'text-opacity': opacity === 0 ? 0 : 1,
       },
     },
   ];

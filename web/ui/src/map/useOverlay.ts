@@ -19,12 +19,23 @@ function hasDepth(geometry: GeoJSON.Geometry | null): boolean {
   return Array.isArray(inner) && inner.length > 2;
 }
 
+/** Layers whose lines turned out to lie on the ground: they are not asked again. */
+const flat = new Set<string>();
+
+async function deepItems(layer: string, bbox: string): Promise<Item[]> {
+  const items = await api.itemsIn(layer, bbox, MOST_LINES).catch(() => []);
+  const deep = items.filter((item) => hasDepth(item.geometry));
+  if (items.length > 0 && deep.length === 0) flat.add(layer);
+  return deep;
+}
+
 /** Lines whose items carry a height or depth, for the layers on the map in the box now seen. */
 async function readDeep(map: MapLibre, lines: Layer[]): Promise<Item[]> {
   const bounds = map.getBounds();
   const bbox = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()].map((value) => value.toFixed(6)).join(',');
-  const answers = await Promise.all(lines.map((layer) => api.itemsIn(layer.id, bbox, MOST_LINES).catch(() => [])));
-  return answers.flat().filter((item) => hasDepth(item.geometry));
+  const asked = lines.filter((layer) => !flat.has(layer.id));
+  const answers = await Promise.all(asked.map((layer) => deepItems(layer.id, bbox)));
+  return answers.flat();
 }
 
 function useDeepItems(map: MapLibre | null): Item[] {

@@ -1,5 +1,4 @@
 /** The quiet corners: where the pointer is, and what must be said about the data shown. */
-import { Tag } from 'antd';
 import { useEffect, useMemo, useState } from 'react';
 import { useWords } from '../i18n';
 import { liveMap } from '../map/handle';
@@ -7,6 +6,7 @@ import { shownLayers } from '../map/style';
 import { page } from '../state/page';
 import { useStore } from '../state/store';
 import { writeCoordinates } from './coordinates';
+import { SyntheticMark, UnreviewedMark } from './Marks';
 import { useCopy } from './useCopy';
 
 function usePointer(): { lng: number; lat: number } | null {
@@ -50,20 +50,20 @@ function Marks() {
   const credits = [...new Set(shown.flatMap((layer) => [layer?.attribution ?? '', layer?.accuracy_note_zh ?? '']).filter((credit) => credit !== ''))];
   if (shown.length === 0) return null;
   return (
-    <div className="marks" aria-label={words.attribution}>
-      {shown.some((layer) => layer?.synthetic) && <Tag color="gold">{words.synthetic}</Tag>}
-      {unreviewed && <Tag>{words.notReviewed}</Tag>}
+    <section className="marks" aria-label={words.attribution}>
+      {shown.some((layer) => layer?.synthetic) && <SyntheticMark />}
+      {unreviewed && <UnreviewedMark />}
       {numbers.length > 0 && <span>{numbers.join(' · ')}</span>}
       {credits.length > 0 && <span className="credits">{credits.join(' · ')}</span>}
-    </div>
+    </section>
   );
 }
 
 export function Corners({ phone }: { phone: boolean }) {
   return (
-    <>
+    <footer>
       <Marks />
       {!phone && <Coordinates />}
-    </>
+    </footer>
   );
 }

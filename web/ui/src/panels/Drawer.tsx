@@ -25,18 +25,17 @@ export function Drawer() {
   }
   return (
     <aside className="drawer" aria-label={words.drawer}>
+      <Button
+        className="panel-button"
+        type="text"
+        aria-label={words.closeDrawer}
+        title={words.closeDrawer}
+        icon={<LeftOutlined />}
+        onClick={() => page.set({ drawerOpen: false })}
+      />
       <Tabs
         activeKey={panel}
         onChange={(key) => page.set({ panel: key === 'map' ? 'map' : 'products' })}
-        tabBarExtraContent={
-          <Button
-            type="text"
-            aria-label={words.closeDrawer}
-            title={words.closeDrawer}
-            icon={<LeftOutlined />}
-            onClick={() => page.set({ drawerOpen: false })}
-          />
-        }
         items={[
           { key: 'products', label: words.products, children: <ProductsTab /> },
           { key: 'map', label: count === 0 ? words.onMap : `${words.onMap} ${count}`, children: <OnMapTab /> },

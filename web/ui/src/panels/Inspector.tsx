@@ -1,6 +1,6 @@
 /** The picked thing: title, code, key facts, then everything; or the list when a click met several. */
 import { ArrowLeftOutlined, CloseOutlined, LinkOutlined } from '@ant-design/icons';
-import { Button, Skeleton, Tag } from 'antd';
+import { Button, Skeleton } from 'antd';
 import { itemPath, ROOT } from '../api/client';
 import { textOf } from '../api/roles';
 import type { Item, Layer } from '../api/types';
@@ -10,6 +10,7 @@ import { page, type Candidate } from '../state/page';
 import { useStore } from '../state/store';
 import { Attributes } from './Attributes';
 import { validityOf } from './attribute';
+import { SyntheticMark } from './Marks';
 import { ProblemNote } from './ProblemNote';
 import { useCopy } from './useCopy';
 
@@ -55,7 +56,7 @@ function Marks({ layer }: { layer: Layer | undefined }) {
   const source = [layer.attribution, layer.accuracy_note_zh].filter((part) => part !== '').join(' · ');
   return (
     <p className="marks-line">
-      {layer.synthetic && <Tag color="gold">{words.synthetic}</Tag>}
+      {layer.synthetic && <SyntheticMark />}
       {source !== '' && `${words.source}: ${source}`}
     </p>
   );

@@ -1,12 +1,13 @@
 /** The card of a product or layer: who owns it, how fresh it is, and where other systems get it. */
 import { CopyOutlined } from '@ant-design/icons';
-import { Button, Tag } from 'antd';
+import { Button } from 'antd';
 import { Fragment } from 'react';
 import { ROOT } from '../api/client';
 import type { Layer, Product } from '../api/types';
 import { fill, formatInstant, formatNumber, pick, useLanguage, useWords } from '../i18n';
 import { page } from '../state/page';
 import { useStore } from '../state/store';
+import { SyntheticMark } from './Marks';
 import { useCopy } from './useCopy';
 
 function Facts({ facts }: { facts: [string, React.ReactNode][] }) {
@@ -70,7 +71,7 @@ export function ProductCard({ product }: { product: Product }) {
   return (
     <div className="card">
       <p>
-        {product.synthetic && <Tag color="gold">{words.synthetic}</Tag>}
+        {product.synthetic && <SyntheticMark />}
         {pick(lang, product.description_zh, product.description_en)}
       </p>
       <Facts
@@ -98,7 +99,7 @@ export function LayerCard({ layer }: { layer: Layer }) {
   return (
     <div className="card">
       <p>
-        {layer.synthetic && <Tag color="gold">{words.synthetic}</Tag>}
+        {layer.synthetic && <SyntheticMark />}
         {layer.description_zh}
       </p>
       <Facts

@@ -1,10 +1,11 @@
 import { InfoCircleOutlined, MinusOutlined, PlusOutlined } from '@ant-design/icons';
-import { Button, Popover, Tag } from 'antd';
+import { Button, Popover } from 'antd';
 import type { Layer, Product } from '../api/types';
 import { fill, formatNumber, titleOf, useLanguage, useWords } from '../i18n';
 import { addItem, isOnMap, removeItem } from '../state/actions';
 import { page, type MapItem } from '../state/page';
 import { useStore } from '../state/store';
+import { SyntheticMark } from './Marks';
 import { LayerCard, ProductCard } from './ProductCard';
 
 interface RowProps {
@@ -25,7 +26,7 @@ function Row({ kind, id, title, note, synthetic, card }: RowProps) {
       <button type="button" className="entry-title" onClick={toggle} aria-pressed={on}>
         <span>{title}</span>
         <small>
-          {synthetic && <Tag variant="filled" color="gold">{words.synthetic}</Tag>}
+          {synthetic && <SyntheticMark />}
           {note}
         </small>
       </button>

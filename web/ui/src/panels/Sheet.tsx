@@ -48,18 +48,17 @@ export function Sheet() {
   return (
     <aside className={`sheet ${height}`} aria-label={words.sheet}>
       <Handle height={height} />
+      <Button
+        className="panel-button"
+        type="text"
+        aria-label={up ? words.sheetMore : words.sheetLess}
+        icon={up ? <UpOutlined /> : <DownOutlined />}
+        onClick={() => page.set({ sheet: up ? step(height, 1) : 'low' })}
+      />
       <Tabs
         activeKey={panel}
         onTabClick={() => height === 'low' && page.set({ sheet: 'half' })}
         onChange={(key) => page.set({ panel: key as Panel, sheet: height === 'low' ? 'half' : height })}
-        tabBarExtraContent={
-          <Button
-            type="text"
-            aria-label={up ? words.sheetMore : words.sheetLess}
-            icon={up ? <UpOutlined /> : <DownOutlined />}
-            onClick={() => page.set({ sheet: up ? step(height, 1) : 'low' })}
-          />
-        }
         items={[
           { key: 'products', label: words.products, children: <ProductsTab /> },
           { key: 'map', label: count === 0 ? words.onMap : `${words.onMap} ${count}`, children: <OnMapTab /> },

@@ -21,12 +21,9 @@ export function Shell({ phone }: { phone: boolean }) {
   const inspecting = useStore(page, (state) => state.picked !== null || state.candidates.length > 1);
   return (
     <div className={phone ? 'shell phone' : 'shell'}>
-      <a className="skip" href="#map" onClick={focusMap}>
-        {words.skip}
-      </a>
       <TopBar phone={phone} />
       <div className={busy ? 'progress busy' : 'progress'} aria-hidden />
-      <main className="stage" aria-label={words.map}>
+      <main id="map" className="stage" tabIndex={-1} aria-label={words.map}>
         {CAN_DRAW ? <MapView /> : <p className="nomap">{words.noWebgl}</p>}
       </main>
       {phone ? <Sheet /> : <Drawer />}
@@ -42,10 +39,4 @@ export function Shell({ phone }: { phone: boolean }) {
       <DropZone />
     </div>
   );
-}
-
-/** The hash is the page's state, so the skip link moves the focus itself. */
-function focusMap(event: React.MouseEvent): void {
-  event.preventDefault();
-  document.querySelector<HTMLElement>('.maplibregl-canvas')?.focus();
 }

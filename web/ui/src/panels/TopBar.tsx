@@ -7,6 +7,12 @@ import { useStore } from '../state/store';
 import { Person } from './Person';
 import { SearchBox } from './SearchBox';
 
+/** The hash is the page's state, so the skip link moves the focus itself. */
+function focusMap(event: React.MouseEvent): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>('.maplibregl-canvas')?.focus();
+}
+
 export function TopBar({ phone }: { phone: boolean }) {
   const words = useWords();
   const mode = useStore(page, (state) => state.mode);
@@ -14,6 +20,9 @@ export function TopBar({ phone }: { phone: boolean }) {
   const dark = useStore(page, (state) => state.dark);
   return (
     <header className="bar">
+      <a className="skip" href="#map" onClick={focusMap}>
+        {words.skip}
+      </a>
       <h1 className="brand">
         粤图{!phone && <span> Yuetu</span>}
       </h1>
