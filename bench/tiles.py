@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from layers.catalog import load  # noqa: E402
 from postgis.cluster import Cluster  # noqa: E402
-from postgis.connect import IMPORTER, SERVER, Database, connect  # noqa: E402
+from postgis.connect import IMPORTER, OWNER, SERVER, Database, connect  # noqa: E402
 from postgis.migrate import migrate  # noqa: E402
 from postgis.mvt import tile_statement  # noqa: E402
 from postgis.pool import HotPool, scope_setting  # noqa: E402
@@ -72,12 +72,6 @@ class Result:
     holds: bool
 
 
-def compared(case: str, ours: float, peer: float, target: float) -> Result:
-    return Result(
-        case, "ms", round(ours, 4), round(peer, 4), "asyncpg, same SQL", round(peer / ours, 4), round(1 / target, 4), ours <= peer * target
-    )
-
-
 def limited(case: str, unit: str, ours: float, limit: float) -> Result:
     return Result(case, unit, round(ours, 4), limit, "limit", round(limit / ours, 4), 1.0, ours <= limit)
 
@@ -94,6 +88,9 @@ def put_footprints(database: Database, rows: int, spread: float) -> Layer:
         text = (ROOT / "bench" / "footprints.sql").read_text()
         importer.execute(text.format(number=number, rows=rows, spread=spread).encode())
         importer.execute("SELECT twin.attach_objects(%s)", [number])
+    with connect(database, OWNER) as owner:
+        owner.autocommit = True
+        owner.execute(f"VACUUM (ANALYZE) twin.object_{number}".encode())
     return FOOTPRINTS.model_copy(update={"number": number})
 
 
@@ -181,38 +178,54 @@ def statements(layer: Layer, tiles: list[tuple[int, int]]) -> list[Statement]:
     return [tile_statement([View(layer.id, PUBLIC, TileArea(ZOOM, x, y))], [layer]) for x, y in tiles]
 
 
-async def bare_connection(database: Database) -> Any:
+async def bare_connection(database: Database, **settings: str) -> Any:
     """asyncpg with the settings a careful user of the same SQL would choose."""
-    connection = await database.connect_asyncpg(SERVER, jit="off", max_parallel_workers_per_gather="0")
+    connection = await database.connect_asyncpg(SERVER, jit="off", max_parallel_workers_per_gather="0", **settings)
     await connection.execute("SELECT set_config('twin.scope', $1, false)", scope_setting(PUBLIC))
     return connection
 
 
-async def measure_http(database: Database, layer: Layer, port: int, rounds: int) -> tuple[Result, Result, float]:
-    """Alternating rounds over the same tiles; the medians of the rounds' totals, and of the single tiles."""
+async def measure_http(database: Database, layer: Layer, port: int, rounds: int) -> tuple[list[Result], float]:
+    """Alternating rounds over the same tiles; medians of the rounds, against asyncpg as it comes and with the plan held as we hold it."""
     tiles = non_empty_tiles(database, layer)
     asked = statements(layer, tiles)
-    connection = await bare_connection(database)
-    prepared = await connection.prepare(asked[0].text)
+    peers = {"asyncpg, same SQL": {}, "asyncpg, same SQL, one plan held": {"plan_cache_mode": "force_generic_plan"}}
+    connections = {name: await bare_connection(database, **settings) for name, settings in peers.items()}
+    prepared = {name: await connection.prepare(asked[0].text) for name, connection in connections.items()}
     client = HttpClient(port)
-    times: dict[str, list[list[float]]] = {"ours": [], "bare": []}
-    for turn in range(rounds + 1):
-        ours, bodies = await asyncio.to_thread(http_round, client, layer, tiles)
-        bare = []
-        for statement, body in zip(asked, bodies, strict=True):
-            begun = time.perf_counter()
-            rows = await prepared.fetch(*statement.args)
-            bare.append(time.perf_counter() - begun)
-            assert rows[0][0] == body and body, "both must give the same bytes"
-        if turn:  # the first warms both
-            times["ours"].append(ours)
-            times["bare"].append(bare)
-    await connection.close()
+    ours: list[list[float]] = []
+    theirs: dict[str, list[list[float]]] = {name: [] for name in peers}
+    bodies: list[bytes] = []
+    for _ in range(rounds + 1):
+        times, bodies = await asyncio.to_thread(http_round, client, layer, tiles)
+        ours.append(times)
+        for name in peers:
+            theirs[name].append(await bare_round(prepared[name], asked, bodies))
+    for connection in connections.values():
+        await connection.close()
     size = statistics.mean(len(body) for body in bodies)
-    totals = {name: statistics.median(sum(turn) for turn in turns) / TILES * 1e3 for name, turns in times.items()}
-    single = {name: statistics.median(statistics.median(turn) for turn in turns) * 1e3 for name, turns in times.items()}
-    mean = compared(f"z{ZOOM} tile over HTTP, mean of {TILES}", totals["ours"], totals["bare"], HTTP_TARGET)
-    return mean, compared(f"z{ZOOM} tile over HTTP, median of {TILES}", single["ours"], single["bare"], HTTP_TARGET), size
+    return [*compared(ours[1:], theirs)], size
+
+
+async def bare_round(prepared: Any, asked: list[Statement], bodies: list[bytes]) -> list[float]:
+    times = []
+    for statement, body in zip(asked, bodies, strict=True):
+        begun = time.perf_counter()
+        rows = await prepared.fetch(*statement.args)
+        times.append(time.perf_counter() - begun)
+        assert body and rows[0][0] == body, "both must give the same bytes"
+    return times
+
+
+def compared(ours: list[list[float]], theirs: dict[str, list[list[float]]]) -> Iterator[Result]:
+    """Mean tile of the median round; the first round of each peer, which warms it, is left out."""
+    mine = statistics.median(map(statistics.mean, ours)) * 1e3
+    for name, rounds in theirs.items():
+        peer = statistics.median(map(statistics.mean, rounds[1:])) * 1e3
+        case = f"z{ZOOM} tile over HTTP, mean of {TILES}, median of {len(ours)} rounds"
+        yield Result(
+            case, "ms", round(mine, 4), round(peer, 4), name, round(peer / mine, 4), round(1 / HTTP_TARGET, 4), mine <= peer * HTTP_TARGET
+        )
 
 
 def http_round(client: HttpClient, layer: Layer, tiles: list[tuple[int, int]]) -> tuple[list[float], list[bytes]]:
@@ -282,9 +295,9 @@ def run(database: Database, home: Path, arguments: argparse.Namespace) -> list[R
         print(f"{arguments.rows:,} footprints in {time.perf_counter() - begun:.1f} s", file=sys.stderr)
         put_many_layers(database, ALL_LAYERS - 1)
     with server(home) as port:
-        mean, median, size = uvloop.run(measure_http(database, layer, port, 3 if arguments.quick else 5))
+        results, size = uvloop.run(measure_http(database, layer, port, 3 if arguments.quick else 5))
     print(f"mean tile: {size / 1024:.1f} kB", file=sys.stderr)
-    return [mean, median, *uvloop.run(measure_catalogue(database, layer))]
+    return [*results, *uvloop.run(measure_catalogue(database, layer))]
 
 
 async def known_layer(database: Database) -> Layer | None:

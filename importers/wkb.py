@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -84,6 +85,7 @@ def check(wkb: ArrowArray, rows: Rows, explode: bool, report: Report) -> Checked
     refuse = _refuse(geometry, present, rows, report)
     changed |= _drop_measures(geometry, rows, report)
     changed |= _drop_bad_heights(geometry, rows, report)
+    changed |= _drop_short_rings(geometry, rows, report)
     changed |= _note_missing(geometry, refuse, rows, report)
     keep = np.flatnonzero(~refuse)
     bounds, has_z = shapely.total_bounds(geometry[keep]), bool(shapely.has_z(geometry[keep]).any())
@@ -157,6 +159,29 @@ def _drop_bad_heights(geometry: Objects, rows: Rows, report: Report) -> NDArray[
         for at in np.flatnonzero(bad):
             report(Finding(rule="height-dropped", row=int(rows[at])))
     return bad
+
+
+def _drop_short_rings(geometry: Objects, rows: Rows, report: Report) -> NDArray[np.bool_]:
+    """A ring of fewer than four points encloses nothing, and PostGIS does not read it: it goes, and its polygon when it was the shell."""
+    short = np.zeros(len(geometry), bool)
+    parts, of_row = shapely.get_parts(geometry, return_index=True)
+    rings, of_part = shapely.get_rings(parts, return_index=True)
+    few = of_part[shapely.get_num_coordinates(rings) < 4]
+    short[of_row[few[~shapely.is_empty(parts[few])]]] = True
+    for at in np.flatnonzero(short):
+        geometry[at] = _with_long_rings(geometry[at])
+        report(Finding(rule="collapsed", row=int(rows[at])))
+    return short
+
+
+def _with_long_rings(geometry: Any) -> Any:
+    """The same surface without its short rings; an empty one when nothing is left."""
+    polygons = []
+    for part in shapely.get_parts(geometry):
+        shell, *holes = shapely.get_rings(part) if part.geom_type == "Polygon" and not part.is_empty else [None]
+        if shell is not None and shapely.get_num_coordinates(shell) >= 4:
+            polygons.append(shapely.polygons(shell, [hole for hole in holes if shapely.get_num_coordinates(hole) >= 4]))
+    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
 
 
 def _note_missing(geometry: Objects, refuse: NDArray[np.bool_], rows: Rows, report: Report) -> NDArray[np.bool_]:

@@ -26,6 +26,7 @@ ACCOUNT = "postgres"
 DATABASE = "twin"
 _MAX_SOCKET_BYTES = 107
 _START_S = 60.0
+_VAIN_STARTS = 4
 _CLEAN_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -150,13 +151,11 @@ class Cluster:
 
     def _start(self) -> None:
         """Start and wait; a postmaster killed a moment ago leaves its pid file and backends, so clear those and try again."""
-        deadline = time.monotonic() + _START_S
+        deadline, vain = time.monotonic() + _START_S, 0
         log = str(self.home / "log" / "postgresql" / "start.log")
-        while True:
-            done = self._run("pg_ctl", "-D", str(self.data), "-l", log, "-w", "-t", "60", "start")
-            if done.returncode == 0:
-                return
-            if not clear_remains(self.data) or time.monotonic() > deadline:
+        while self._run("pg_ctl", "-D", str(self.data), "-l", log, "-w", "-t", "60", "start").returncode:
+            vain += 0 if clear_remains(self.data) else 1
+            if vain > _VAIN_STARTS or time.monotonic() > deadline:
                 raise OperationError(f"PostgreSQL did not start; see {log}", f"PostgreSQL 未能启动，详见 {log}")
             time.sleep(0.2)
 
@@ -224,7 +223,7 @@ def tuned_settings(memory_bytes: int) -> dict[str, str]:
 
 
 def clear_remains(data: Path) -> bool:
-    """End the backends a killed postmaster left in `data` and drop its pid file; False when there was nothing, or it lives."""
+    """End the backends a killed postmaster left in `data` and drop its pid file, never while it lives; False when there was nothing."""
     pid_file = data / "postmaster.pid"
     members = _processes_in(data)
     try:
@@ -232,7 +231,7 @@ def clear_remains(data: Path) -> bool:
     except (OSError, ValueError):
         return bool(members)
     if postmaster in members:
-        return False
+        return True
     for pid in members:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT)

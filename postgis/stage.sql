@@ -144,12 +144,12 @@ SELECT count(*) FROM {fixed} WHERE refused
 
 -- report_fixed --
 INSERT INTO twin.import_finding (run, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat)
-SELECT {run}, r."row", k.key, f.rule, {severity}::jsonb ->> f.rule, f.reason, f.reason, ST_X(place), ST_Y(place)
+SELECT {run}, r."row", k.key, f.rule, {severity}::jsonb ->> f.rule, coalesce(f.reason, ''), coalesce(f.reason, ''), ST_X(place), ST_Y(place)
 FROM {fixed} f JOIN {rows} r USING (rid) JOIN {keys} k USING (rid)
 UNION ALL
-SELECT {run}, r."row", k.key, 'repair-area', 'warn', round((100 * (after - before) / nullif(before, 0))::numeric, 3) || ' %',
-       round((100 * (after - before) / nullif(before, 0))::numeric, 3) || ' %', ST_X(place), ST_Y(place)
-FROM {fixed} f JOIN {rows} r USING (rid) JOIN {keys} k USING (rid) WHERE f.resized
+SELECT {run}, r."row", k.key, 'repair-area', 'warn', coalesce(change, ''), coalesce(change, ''), ST_X(place), ST_Y(place)
+FROM (SELECT *, round((100 * (after - before) / nullif(before, 0))::numeric, 3) || ' %' AS change FROM {fixed} WHERE resized) f
+JOIN {rows} r USING (rid) JOIN {keys} k USING (rid)
 
 -- report_keys --
 INSERT INTO twin.import_finding (run, "row", source_key, rule, severity)

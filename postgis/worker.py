@@ -42,9 +42,9 @@ async def run_worker(database: Database, home: Path, stop: asyncio.Event | None 
     """Work until `stop` is set, or until SIGTERM or SIGINT when it is None; jobs under way get 30 s to stop."""
     stop = stop or _stop_on_signals()
     loops = (
-        _forever("queue", lambda: _work(database, home, concurrency, pace)),
-        _forever("sweep", lambda: _sweep(database, pace)),
-        _forever("clock", lambda: _tick(database)),
+        _forever("queue", stop, lambda: _work(database, home, concurrency, pace)),
+        _forever("sweep", stop, lambda: _sweep(database, pace)),
+        _forever("clock", stop, lambda: _tick(database)),
     )
     tasks = [asyncio.create_task(loop) for loop in loops]
     await stop.wait()
@@ -183,9 +183,9 @@ def _wait_s(due: datetime | None) -> float:
     return min(max((due - datetime.now(UTC)).total_seconds(), 0.0), _CLOCK_AT_MOST_S)
 
 
-async def _forever(name: str, loop: Callable[[], Awaitable[None]]) -> None:
-    """Run `loop` again whenever it ends or the database went away; only cancelling ends this."""
-    while True:
+async def _forever(name: str, stop: asyncio.Event, loop: Callable[[], Awaitable[None]]) -> None:
+    """Run `loop` again whenever it ends or the database went away, until `stop`: a lost database can swallow a cancellation."""
+    while not stop.is_set():
         try:
             await loop()
         except _AWAY as exc:

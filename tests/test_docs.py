@@ -26,7 +26,7 @@ def test_every_command_is_in_the_operations_page(name: str) -> None:
     assert re.search(rf"`(?:\./run|twin) {name}\b", (DOCS / "operations.md").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+@pytest.mark.parametrize("name", sorted(entry.title_en for entry in FORMATS))
 def test_every_format_is_in_the_importers_page(name: str) -> None:
     assert name.lower() in (DOCS / "importers.md").read_text("utf-8").lower()
 

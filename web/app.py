@@ -126,7 +126,10 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     house: House = api.state.house
     house.editor.open()
     await house.catalog.start()
-    reading = asyncio.create_task(house.hub.run(), name="events")
+    tasks = (
+        asyncio.create_task(house.hub.run(), name="events"),
+        asyncio.create_task(house.metrics.share(house.metrics_folder), name="metrics"),
+    )
     with contextlib.suppress(ValueError, RuntimeError):  # a loop outside the main thread gets no signals
         asyncio.get_running_loop().add_signal_handler(ENDING, house.hub.close)
     try:
@@ -134,9 +137,9 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
             yield
     finally:
         house.hub.close()
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reading
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await house.catalog.stop()
         await house.pool.close()
         await asyncio.to_thread(house.editor.close)

@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -39,6 +40,11 @@ class House:
     hub: Hub
     blobs: BlobStore
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def metrics_folder(self) -> Path:
+        """Where the web processes of this home leave their numbers for each other."""
+        return self.settings.home / "metrics"
 
     @property
     def snapshot(self) -> Catalog:

@@ -67,6 +67,7 @@ async def _stream(house: House, request: Request, topics: frozenset[str], after:
                 yield b": still here\n\n"
                 continue
             if event is None:
+                house.metrics.dropped.inc(0 if house.hub.closed else 1)
                 return
             shown = _shown_to(await _still(house, request), event, house) if event.topic in topics else None
             if shown is not None:

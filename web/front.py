@@ -27,6 +27,8 @@ log = structlog.get_logger("web")
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
 _BUG = 500
+#: Seconds a reader may leave a piece of a long answer waiting.
+SEND_S: Final = 10.0
 #: Paths whose bodies are streamed to disk under their own budget.
 _UPLOADS: Final = frozenset({"/imports"})
 
@@ -69,6 +71,7 @@ class _Exchange:
     status: int = 0
     whole: bool = False
     started: float = field(default_factory=time.perf_counter)
+    stuck: bool = False
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def __call__(self, message: Message) -> None:
@@ -84,8 +87,20 @@ class _Exchange:
                 return
             self.over.set()
             message = {"type": "http.response.body", "body": b""}
-        self.whole = message["type"] == "http.response.body" and not message.get("more_body")
-        await self.send(message)
+        if message.get("more_body"):
+            await self._send_soon(message)
+        else:
+            self.whole = message["type"] == "http.response.body"
+            await self.send(message)
+
+    async def _send_soon(self, message: Message) -> None:
+        """Send a piece of a long answer to a reader who takes it in time; who does not is let go."""
+        try:
+            async with asyncio.timeout(SEND_S):
+                await self.send(message)
+        except TimeoutError:
+            self.stuck = True
+            raise
 
     async def refuse(self, made: Answer) -> None:
         """Answer with a finished problem."""
@@ -149,7 +164,9 @@ class Front:
         """Answer an error that reached the front; one that was answered already is only counted (Starlette raises those again)."""
         if status_of(as_twin_error(error)) == _BUG:
             self._metrics.bugs.inc()
-        if exchange.whole:
+        if exchange.stuck:
+            self._metrics.dropped.inc()
+        if exchange.whole or exchange.stuck:
             return
         if exchange.status:
             log.warning("answer broken off", request_id=exchange.request_id, error=type(error).__name__)

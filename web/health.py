@@ -67,8 +67,10 @@ def _disk(house: House) -> str:
 
 @router.get("/metrics")
 async def metrics(house: HouseDep) -> Response:
-    """Prometheus text of this process."""
-    return Response(await run_in_threadpool(house.metrics.text), headers={**_NO_STORE, "content-type": CONTENT_TYPE_LATEST})
+    """Prometheus text of all web processes of this home."""
+    return Response(
+        await run_in_threadpool(house.metrics.text, house.metrics_folder), headers={**_NO_STORE, "content-type": CONTENT_TYPE_LATEST}
+    )
 
 
 def watch(house: House) -> None:

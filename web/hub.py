@@ -69,6 +69,11 @@ class Hub:
         """Open streams."""
         return len(self._subscribers)
 
+    @property
+    def closed(self) -> bool:
+        """Whether the server is stopping."""
+        return self._closed
+
     async def run(self) -> None:
         """Deliver for ever; a lost database only delays what is delivered."""
         while not self._closed:

@@ -75,8 +75,10 @@ class Child:
     def wait_stopped(self) -> None:
         """Wait for its grace, then end every process of its session."""
         if self.process is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 self.process.wait(self.program.grace_s)
+            except subprocess.TimeoutExpired:
+                _say(f"{self.program.name} did not end within {self.program.grace_s:.0f} s and is killed")
             _signal_session(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
@@ -144,7 +146,8 @@ class Supervisor:
             _say(f"the database does not start: {exc}")
 
     def _stop_all(self) -> None:
-        """Requests and jobs end first, at the same time; the database last."""
+        """Requests and jobs end first, at the same time, and need the database to end well; it is stopped last."""
+        self._look_after_database()
         for child in self._children:
             child.tell_to_stop()
         for child in self._children:

@@ -5,6 +5,7 @@ Running it again does nothing unless the recipe, a layer's description or the da
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +45,7 @@ Tell = Callable[[Progress], None]
 
 PRODUCTS = Path(__file__).parents[2] / "layers" / "products"
 REAL_LAYERS = ("province", "cities", "counties")
-_GRID_LEVEL = 6
+_GRID_LEVEL, _AT_ONCE = 6, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +225,27 @@ def _load_district(loader: _Loader, wanted: Recipe, layer_ids: Collection[str]) 
     digests = {layer_id: _digest(layer_id, wanted.seed, wanted.bbox_4490, wanted.buildings) for layer_id in layer_ids}
     stale = {layer_id for layer_id, digest in digests.items() if loader.stale(layer_id, source, digest)}
     city = _make_city(loader, wanted) if stale else None
-    for layer_id, digest in digests.items():
-        if city is None or layer_id not in stale:
-            loader.keep(layer_id)
-            continue
-        loader.bring(layer_id, LAYERS[layer_id](city), source, digest)
+    for layer_id in digests.keys() - stale:
+        loader.keep(layer_id)
+    if city is not None:
+        _bring_all(loader, city, {layer_id: digest for layer_id, digest in digests.items() if layer_id in stale}, source)
     return city
+
+
+def _bring_all(loader: _Loader, city: City, digests: Mapping[str, str], source: str) -> None:
+    """Two layers at a time: while the database builds one, the next is made and read."""
+    with ThreadPoolExecutor(_AT_ONCE, "demo") as pool:
+        running = [pool.submit(_bring, loader, city, layer_id, digest, source) for layer_id, digest in digests.items()]
+        try:
+            for each in as_completed(running):
+                each.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _bring(loader: _Loader, city: City, layer_id: str, digest: str, source: str) -> None:
+    loader.bring(layer_id, LAYERS[layer_id](city), source, digest)
 
 
 def _make_city(loader: _Loader, wanted: Recipe) -> City:

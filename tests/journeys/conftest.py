@@ -76,7 +76,8 @@ def _free_port() -> int:
 
 
 def _twin(env: dict[str, str], *words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "twin", *words], cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=180)
+    command = [sys.executable, "-m", "twin", *words]
+    done = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -1,6 +1,8 @@
 """Events as a browser reads them: in commit order, resumable by number, only what the reader may know."""
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -147,3 +149,29 @@ def _write_slowly(site: Site) -> None:
     with connect(site.database, IMPORTER) as connection:
         put_rows(connection, site.traffic.number, [Row(square(113.9, 22.6))])
         time.sleep(1.5)
+
+
+def test_a_reader_that_does_not_read_is_let_go(site: Site, web: httpx.Client) -> None:
+    """Ten seconds without taking a byte and it is dropped, while a quick reader gets everything."""
+    with socket.create_connection(("127.0.0.1", site.server.port)) as slow, listening(web) as quick:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.3)
+        before = dropped(web)
+        for _ in range(60):
+            with connect(site.database, IMPORTER) as connection:
+                connection.execute("SELECT twin.emit('product', jsonb_build_object('pad', repeat('x', 8000))) FROM generate_series(1, 20)")
+        assert len(quick.wait(1200, 20)) == 1200
+        deadline = time.monotonic() + 15
+        while dropped(web) == before and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert dropped(web) == before + 1
+        slow.settimeout(5)
+        with contextlib.suppress(ConnectionResetError):
+            while slow.recv(1 << 20):
+                pass
+
+
+def dropped(web: httpx.Client) -> float:
+    line = next(line for line in web.get("/metrics").text.splitlines() if line.startswith("twin_readers_dropped_total{"))
+    return float(line.rsplit(" ", 1)[1])

@@ -25,8 +25,7 @@ def buildings(city: City) -> pa.Table:
     """Footprints with use, height, floors, age, phase and address."""
     made, rng = city.buildings, city.recipe.stream("building-rows")
     count = len(made.lot)
-    placed = city.frame.place(made.footprints)
-    area = np.round(city.frame.area_m2(placed), 1)
+    area = np.round(city.footprint_m2, 1)
     planned = made.phase_state == State.PLANNED
     columns = {
         "code": city.codes("JZ", count),
@@ -43,7 +42,7 @@ def buildings(city: City) -> pa.Table:
         "address": joined(city.names.edge[city.names.lot_road[made.lot]], _numbers(made.lot), "号"),
         "parcel": city.codes("ZD", len(city.land.faces))[_face_of_lot(city)[made.lot]],
     }
-    return table(placed, columns)
+    return table(city.footprints_4490, columns)
 
 
 def _life(city: City, rng: np.random.Generator) -> dict[str, object]:
@@ -133,5 +132,5 @@ def _floor_area(city: City) -> Floats:
     """Floor area standing on each face, in square metres."""
     made, faces = city.buildings, _face_of_lot(city)[city.buildings.lot]
     standing = made.phase_state == State.STANDING
-    area = city.frame.area_m2(city.frame.place(made.footprints[standing])) * made.floors[standing]
+    area = city.footprint_m2[standing] * made.floors[standing]
     return np.bincount(faces[standing], weights=area, minlength=len(city.land.faces)).astype(np.float64)

@@ -1,6 +1,7 @@
 """One district put together: board, ground, streets, land, uses, buildings and names, each made once."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +9,17 @@ from numpy.typing import NDArray
 from importers.demo.district.buildings import Buildings, make_buildings
 from importers.demo.district.frame import Floats, Frame, Geometries, make_frame
 from importers.demo.district.land import LOT, Land, make_land
+from importers.demo.district.layouts import Use
 from importers.demo.district.names import Names, make_names
 from importers.demo.district.recipe import Recipe
 from importers.demo.district.roads import Ints, Roads, make_roads
 from importers.demo.district.streets import Plan, make_plan
 from importers.demo.district.terrain import Terrain, make_terrain
-from importers.demo.district.uses import Uses, make_uses
+from importers.demo.district.uses import State, Uses, make_uses
 from importers.geos import shapely
+
+_HOME_M2, _HOUSE_M2 = 41.0, 62.0
+"""Floor area per person in flats and in village houses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Counties:
 ONE_COUNTY = Counties(np.array(["440113"]), np.array([shapely.Point(113.4, 22.9)]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class City:
     """Everything a district's layers are written from; geometries are on the board until `frame.place` moves them."""
 
@@ -62,10 +67,30 @@ class City:
         code: NDArray[np.str_] = np.where(self.land.lot >= 0, self.uses.code[np.maximum(self.land.lot, 0)], "")
         return code
 
+    @cached_property
     def centres(self) -> Floats:
         """Board coordinates of a point inside each building."""
         points: Floats = shapely.get_coordinates(shapely.point_on_surface(self.buildings.footprints))
         return points
+
+    @cached_property
+    def footprints_4490(self) -> Geometries:
+        """Footprints of the buildings on the ground."""
+        return self.frame.place(self.buildings.footprints)
+
+    @cached_property
+    def footprint_m2(self) -> Floats:
+        """Area of each building on the ground."""
+        return self.frame.area_m2(self.footprints_4490)
+
+    @cached_property
+    def residents(self) -> tuple[Ints, Ints]:
+        """Buildings that stand and are lived in, and how many live in each."""
+        made, rng = self.buildings, self.recipe.stream("residents")
+        home = np.flatnonzero(np.isin(made.use, (Use.HOME, Use.HOUSE)) & (made.phase_state == State.STANDING))
+        per = np.where(made.use[home] == Use.HOME, _HOME_M2, _HOUSE_M2)
+        expected = self.footprint_m2[home] * made.floors[home] / per * rng.uniform(0.6, 1.1, len(home))
+        return home, np.maximum(rng.poisson(expected), 1)
 
 
 def make_city(recipe: Recipe, counties: Counties = ONE_COUNTY) -> City:

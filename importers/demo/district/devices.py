@@ -98,7 +98,7 @@ def _spots(city: City, kind: Texts, rng: np.random.Generator) -> Floats:
     tall = np.flatnonzero((city.buildings.height_m > 30) & (city.buildings.phase_state == State.STANDING))
     structure = kind == "结构健康"
     if len(tall):
-        at[structure] = city.centres()[rng.choice(tall, int(structure.sum()))]
+        at[structure] = city.centres[rng.choice(tall, int(structure.sum()))]
     return at
 
 

@@ -132,7 +132,7 @@ def slabs(site: Site) -> Floats:
     rng = site.rng
     floors = int(rng.choice((6, 7, 8, 9, 11, 18), p=(0.28, 0.22, 0.16, 0.14, 0.12, 0.08)))
     depth, height = rng.uniform(11.5, 14.0), 3.0 * floors + 1.2
-    length = rng.uniform(30, 48)
+    length = rng.uniform(22, 40)
     u, v = mesh(site, (length + rng.uniform(8, 12), depth + max(11.0, 0.62 * height)), (length, depth))
     n = len(u)
     storeys = np.maximum(floors - rng.integers(0, 2, n), 4)

@@ -4,29 +4,20 @@ import numpy as np
 import pyarrow as pa
 
 from importers.demo.district.city import City
-from importers.demo.district.frame import Floats
+from importers.demo.district.frame import Floats, Geometries
 from importers.demo.district.layouts import Use
 from importers.demo.district.rows import Texts, days, joined, pick, table
 from importers.demo.district.uses import State
 from importers.demo.district.zones import Zone
 from importers.geos import shapely
 
-_HOME_M2, _HOUSE_M2 = 41.0, 62.0
-"""Floor area per person in flats and in village houses."""
 _FIRMS_PER_BUILDING = 0.055
-
-
-def _floor_area(city: City) -> Floats:
-    area: Floats = city.frame.area_m2(city.frame.place(city.buildings.footprints)) * city.buildings.floors
-    return area
 
 
 def population(city: City) -> pa.Table:
     """Residents of every dwelling that stands: one point in each building."""
     made, rng = city.buildings, city.recipe.stream("population")
-    home = np.flatnonzero(np.isin(made.use, (Use.HOME, Use.HOUSE)) & (made.phase_state == State.STANDING))
-    per = np.where(made.use[home] == Use.HOME, _HOME_M2, _HOUSE_M2)
-    persons = np.maximum(rng.poisson(_floor_area(city)[home] / per * rng.uniform(0.6, 1.1, len(home))), 1)
+    home, persons = city.residents
     elderly, children = rng.binomial(persons, 0.128), rng.binomial(persons, 0.152)
     columns = {
         "code": city.codes("RK", len(home)),
@@ -37,7 +28,7 @@ def population(city: City) -> pa.Table:
         "elderly": elderly,
         "children": np.minimum(children, persons - elderly),
     }
-    return table(city.frame.place(shapely.points(city.centres()[home])), columns)
+    return table(city.frame.place(shapely.points(city.centres[home])), columns)
 
 
 _TRADES = ("批发和零售业", "制造业", "信息技术服务业", "住宿和餐饮业", "租赁和商务服务业", "交通运输仓储业")
@@ -49,7 +40,7 @@ def firms(city: City) -> pa.Table:
     weight = np.array((0.2, 0.25, 10.0, 9.0, 4.0, 3.0, 0, 0, 0, 0, 0, 0))[made.use] * (made.phase_state == State.STANDING)
     count = max(20, round(len(made.lot) * _FIRMS_PER_BUILDING))
     where = rng.choice(len(made.lot), size=count, p=weight / weight.sum())
-    at = city.centres()[where] + rng.uniform(-2.0, 2.0, (count, 2))
+    at = city.centres[where] + rng.uniform(-2.0, 2.0, (count, 2))
     trade = np.where(made.use[where] == Use.WORKS, "制造业", pick(_TRADES, (0.40, 0.05, 0.14, 0.2, 0.15, 0.06), rng, count))
     stem = rng.permutation(city.names.village)[np.arange(count) % len(city.names.village)]
     ending = {
@@ -111,7 +102,9 @@ def _output(city: City) -> Floats:
     yields = np.array([_OUTPUT_WAN.get(str(each), 0.0) for each in np.unique(code)])[np.unique(code, return_inverse=True)[1]]
     hood = np.array([city.plan.leaves[lot.leaf].neighbourhood for lot in city.land.lots])[made.lot]
     standing = made.phase_state == State.STANDING
-    return np.bincount(hood, weights=_floor_area(city) * yields * standing, minlength=len(city.plan.neighbourhoods)).astype(np.float64)
+    return np.bincount(hood, weights=city.footprint_m2 * made.floors * yields * standing, minlength=len(city.plan.neighbourhoods)).astype(
+        np.float64
+    )
 
 
 def grid(city: City) -> pa.Table:
@@ -140,11 +133,8 @@ def _grid_codes(city: City, county: Texts) -> Texts:
     return np.array([f"{each}{town}{900 + n // 100:03d}{n % 100:03d}" for n, each in enumerate(county.tolist())], dtype=np.str_)
 
 
-def _people_in(city: City, cells: object) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    residents = population(city)
-    made = city.buildings
-    home = np.flatnonzero(np.isin(made.use, (Use.HOME, Use.HOUSE)) & (made.phase_state == State.STANDING))
-    point, cell = shapely.STRtree(cells).query(shapely.points(city.centres()[home]), predicate="intersects")
+def _people_in(city: City, cells: Geometries) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    home, persons = city.residents
+    point, cell = shapely.STRtree(cells).query(shapely.points(city.centres[home]), predicate="intersects")
     first = np.unique(point, return_index=True)[1]
-    persons = residents["persons"].to_numpy()[point[first]]
-    return np.bincount(cell[first], weights=persons, minlength=len(cells)).astype(np.int64)  # type: ignore[arg-type]
+    return np.bincount(cell[first], weights=persons[point[first]], minlength=len(cells)).astype(np.int64)

@@ -18,7 +18,7 @@ DEFAULT_CENTRE = (113.420, 22.885)
 
 DEFAULT_BUILDINGS = 110_000
 #: Buildings on one square kilometre of bounding box, measured on the default seed with a margin.
-BUILDINGS_PER_KM2 = 800.0
+BUILDINGS_PER_KM2 = 790.0
 _ASPECT = 1.2
 _KM_PER_DEGREE = 111.32
 _MIN_SIDE_KM, _MAX_AREA_KM2 = 0.9, 400.0

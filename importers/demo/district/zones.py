@@ -84,7 +84,7 @@ class Planner:
         wet = shapely.dwithin(shapely.points(u, v), self.terrain.quay, 330)
         if wet and self.rng.random() < 0.42:
             return Zone.WETLAND
-        if self.rng.random() < 0.24:
+        if self.rng.random() < 0.28:
             return Zone.HAMLET
         return Zone.PONDS if float(self.works(u * 0.8, v * 0.8)) < -0.35 else Zone.FARM
 
@@ -93,7 +93,7 @@ class Planner:
             return Zone.CBD if self.rng.random() < 0.84 else Zone.PARK
         if urban < 0.60 and float(self.works(u, v)) > 0.62:
             return Zone.INDUSTRY if self.rng.random() < 0.88 else Zone.VILLAGE
-        if urban < 0.70 and float(self.villages(u, v)) > 0.35:
+        if urban < 0.70 and float(self.villages(u, v)) > 0.28:
             return Zone.VILLAGE if self.rng.random() < 0.74 else Zone.CAMPUS
         return self._ordinary(urban)
 

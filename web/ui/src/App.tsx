@@ -18,12 +18,15 @@ import { themeOf } from './theme';
 /** The page lives as long as its tab, so its wires are laid once, before anything is drawn. */
 const leaveUrl = followUrl(flyTo);
 
+/** Keys, address and events; the stream is opened anew for each caller, because the server decides by caller what it tells. */
 function useWires(): void {
   useEffect(() => {
     void loadMe().then(loadCatalogue);
-    const wires = [listenToServer(takeEvent), listenToKeys(), leaveUrl];
+    const wires = [listenToKeys(), leaveUrl];
     return () => wires.forEach((leave) => leave());
   }, []);
+  const name = useStore(page, (state) => state.me.name);
+  useEffect(() => listenToServer({ onEvent: takeEvent, onReturn: () => void loadCatalogue() }), [name]);
 }
 
 /** The document itself knows language and theme, for screen readers and the style sheet. */

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { heightOf, textOf } from '../src/api/roles';
-import type { Field, Item, Layer } from '../src/api/types';
+import type { Field, Item, Layer, Product } from '../src/api/types';
 import { zh } from '../src/i18n/zh';
 import { plainSymbol } from '../src/map/plain';
 import { attributesOf, keyFacts, validityOf } from '../src/panels/attribute';
+import { labelsOf } from '../src/panels/labels';
 
 const field = (name: string, role: string | null, more: Partial<Field> = {}): Field => ({
   name,
@@ -37,9 +38,14 @@ const ITEM: Item = {
 
 describe('attributes', () => {
   it('names and writes them by the fields of the layer', () => {
-    const all = attributesOf(ITEM, LAYER, 'zh', zh);
+    const all = attributesOf(ITEM, LAYER, 'zh', zh, () => '');
     expect(all.map(({ title, value, unit }) => `${title} ${value}${unit}`)).toEqual(['高度 23.46m', '竣工日期 2020-01-02']);
     expect(keyFacts(all).map(({ name }) => name)).toEqual(['gd']);
+  });
+  it('says what a code means when a legend does', () => {
+    const products = [{ layers: [{ layer: 'a', symbol: { class_field: 'gd', legend: [{ label_zh: '高层', value: '23.456' }] } }] }] as unknown as Product[];
+    const [height] = attributesOf(ITEM, LAYER, 'zh', zh, labelsOf('a', products, 'zh'));
+    expect(height?.value).toBe('高层 (23.46)');
   });
   it('reads roles whatever the column is called', () => {
     expect(textOf(ITEM.properties, LAYER, 'name')).toBe('图书馆');

@@ -67,7 +67,9 @@ const code = encodeURIComponent;
 export const api = {
   products: () => call<{ products: Product[] }>('products').then((answer) => answer.products),
   layers: () => call<{ layers: Layer[] }>('layers').then((answer) => answer.layers),
-  divisions: (parent: string) => call<{ divisions: Division[] }>(`divisions?parent=${code(parent)}`).then((answer) => answer.divisions),
+  divisions: (parent: string | null) =>
+    call<{ divisions: Division[] }>(parent === null ? 'divisions' : `divisions?parent=${code(parent)}`).then((answer) => answer.divisions),
+  division: (place: string) => call<Division>(`divisions/${code(place)}`),
   search: (text: string, signal: AbortSignal) =>
     call<{ groups: HitGroup[] }>(`search?limit=8&q=${code(text)}`, { signal }).then((answer) => answer.groups),
   item: (layer: string, oid: number) => call<Item>(itemPath(layer, oid)),

@@ -1,19 +1,45 @@
-/** The server's event stream; the browser reconnects by itself and resumes with Last-Event-ID. */
+/** The server's event stream; the browser resumes it with Last-Event-ID, and we open it anew when it gave up. */
 import { ROOT } from './client';
 import type { ServerEvent } from './types';
 
-const TOPICS = ['layer', 'catalogue', 'product', 'job', 'message'] as const;
+const TOPICS = ['layer', 'catalogue', 'product', 'job'] as const;
+const PAUSE_MS = 3000;
 
-export function listenToServer(onEvent: (event: ServerEvent) => void): () => void {
+interface Listener {
+  onEvent: (event: ServerEvent) => void;
+  /** A stream that was lost for good is back: events in between are not known. */
+  onReturn: () => void;
+}
+
+function open({ onEvent }: Listener): EventSource {
   const stream = new EventSource(`${ROOT}events`);
   const take = (message: MessageEvent<string>) => {
     try {
-      const event = JSON.parse(message.data) as ServerEvent;
-      onEvent(message.type === 'message' ? event : { ...event, topic: message.type as ServerEvent['topic'] });
+      onEvent(JSON.parse(message.data) as ServerEvent);
     } catch {
       // A line we do not understand must not end the stream.
     }
   };
   for (const topic of TOPICS) stream.addEventListener(topic, take);
-  return () => stream.close();
+  return stream;
+}
+
+export function listenToServer(listener: Listener): () => void {
+  let stream: EventSource;
+  let timer = 0;
+  const start = (again: boolean) => {
+    stream = open(listener);
+    stream.onopen = () => {
+      if (again) listener.onReturn();
+      again = false;
+    };
+    stream.onerror = () => {
+      if (stream.readyState === EventSource.CLOSED) timer = window.setTimeout(start, PAUSE_MS, true);
+    };
+  };
+  start(false);
+  return () => {
+    clearTimeout(timer);
+    stream.close();
+  };
 }

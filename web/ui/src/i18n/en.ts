@@ -29,6 +29,7 @@ export const en: Words = {
   save: 'Save',
   required: 'Required',
   products: 'Products',
+  unavailable: 'This layer no longer exists, or you may not see it.',
   onMap: 'On the map',
   detail: 'Details',
   allDivisions: 'All divisions',

@@ -28,6 +28,7 @@ export const zh = {
   save: '保存',
   required: '必填',
   products: '专题产品',
+  unavailable: '这个图层已不存在，或您无权查看。',
   onMap: '图上图层',
   detail: '详情',
   allDivisions: '全部区划',

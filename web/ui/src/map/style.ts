@@ -88,8 +88,11 @@ export function composeStyle(scene: Scene): StyleSpecification {
     .filter((item) => item.visible)
     .toReversed()
     .flatMap((item) => drawItem(item, scene));
-  const shapes = stacked(drawn.flatMap((part) => part.shapes) as LayerSpecification[], scene.mode);
-  const labels = drawn.flatMap((part) => part.labels) as LayerSpecification[];
+  const shapes = stacked(
+    drawn.flatMap((part) => part.shapes),
+    scene.mode,
+  );
+  const labels: LayerSpecification[] = drawn.flatMap((part) => part.labels);
   const sources = shownLayers(scene).map((id) => [sourceOf(id), tileSource(scene.layers[id] as Layer)] as const);
   const baseLabels = under.layers.filter((layer) => layer.type === 'symbol');
   const baseShapes = under.layers.filter((layer) => layer.type !== 'symbol');

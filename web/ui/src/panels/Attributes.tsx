@@ -3,7 +3,10 @@ import { Tag } from 'antd';
 import { textOf } from '../api/roles';
 import type { Item, Layer } from '../api/types';
 import { useLanguage, useWords } from '../i18n';
+import { page } from '../state/page';
+import { useStore } from '../state/store';
 import { attributesOf, keyFacts, type Attribute } from './attribute';
+import { labelsOf } from './labels';
 
 const Value = ({ of }: { of: Attribute }) => (
   <>
@@ -22,7 +25,11 @@ function Phase({ phase }: { phase: string }) {
 export function Attributes({ item, layer }: { item: Item; layer: Layer | undefined }) {
   const words = useWords();
   const lang = useLanguage();
-  const all = useMemo(() => attributesOf(item, layer, lang, words), [item, layer, lang, words]);
+  const products = useStore(page, (state) => state.products);
+  const all = useMemo(
+    () => attributesOf(item, layer, lang, words, labelsOf(layer?.id ?? '', products ?? [], lang)),
+    [item, layer, lang, words, products],
+  );
   const keys = keyFacts(all);
   return (
     <>

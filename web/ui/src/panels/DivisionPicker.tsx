@@ -1,13 +1,11 @@
 /** Province to village, one level asked for at a time; choosing one filters the list and flies there. */
 import { Cascader } from 'antd';
 import { useState } from 'react';
-import { api, ApiError } from '../api/client';
 import type { Division } from '../api/types';
 import { pick, useLanguage, useWords } from '../i18n';
 import { flyToBounds } from '../map/handle';
 import type { Language } from '../state/page';
-
-const PROVINCE = '44';
+import { childrenOf } from './divisions';
 
 interface Option {
   value: string;
@@ -17,19 +15,14 @@ interface Option {
   children?: Option[];
 }
 
-async function readChildren(parent: string, lang: Language): Promise<Option[]> {
-  try {
-    const found = await api.divisions(parent);
-    return found.map((each) => ({
-      value: each.code,
-      label: pick(lang, each.name_zh, each.name_en),
-      isLeaf: !each.has_children,
-      bounds: each.bounds,
-    }));
-  } catch (error) {
-    if (error instanceof ApiError) return [];
-    throw error;
-  }
+async function readChildren(parent: string | null, lang: Language): Promise<Option[]> {
+  const children = await childrenOf(parent);
+  return children.map((each) => ({
+    value: each.code,
+    label: pick(lang, each.name_zh, each.name_en),
+    isLeaf: !each.has_children,
+    bounds: each.bounds,
+  }));
 }
 
 function withChildren(options: Option[], path: Option[], children: Option[]): Option[] {
@@ -55,7 +48,7 @@ export function DivisionPicker({ value, onChange }: { value: string; onChange: (
   const lang = useLanguage();
   const [options, setOptions] = useState<Option[]>([]);
   const open = (shown: boolean) => {
-    if (shown && options.length === 0) void readChildren(PROVINCE, lang).then(setOptions);
+    if (shown && options.length === 0) void readChildren(null, lang).then(setOptions);
   };
   const descend = (path: Option[]) => {
     const last = path.at(-1);

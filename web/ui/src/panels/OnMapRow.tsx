@@ -98,7 +98,8 @@ export function OnMapRow({ item, at, last, onDrag, onDragEnd }: RowProps) {
           <Button type="text" size="small" aria-label={`${words.more}: ${title}`} icon={<MoreOutlined />} />
         </Dropdown>
       </header>
-      {item.visible && (
+      {list.length === 0 && products !== null && <p className="hint">{words.unavailable}</p>}
+      {item.visible && list.length > 0 && (
         <>
           <Slider
             min={0}

@@ -1,12 +1,13 @@
 /** The card of a product or layer: who owns it, how fresh it is, and where other systems get it. */
 import { CopyOutlined } from '@ant-design/icons';
 import { Button } from 'antd';
-import { Fragment } from 'react';
+import { Fragment, useEffect, useState } from 'react';
 import { ROOT } from '../api/client';
 import type { Layer, Product } from '../api/types';
 import { fill, formatInstant, formatNumber, pick, useLanguage, useWords } from '../i18n';
 import { page } from '../state/page';
 import { useStore } from '../state/store';
+import { divisionName } from './divisions';
 import { SyntheticMark } from './Marks';
 import { useCopy } from './useCopy';
 
@@ -57,8 +58,14 @@ function productAddresses(product: Product): [string, string][] {
   ];
 }
 
+/** The name with the code; the code alone until the server has answered, or when it does not know the place. */
 function useDivisionName(code: string): string {
-  return code === '44' ? '广东省 44' : code;
+  const lang = useLanguage();
+  const [name, setName] = useState<string | null>(null);
+  useEffect(() => {
+    void divisionName(code, lang).then(setName);
+  }, [code, lang]);
+  return name ?? code;
 }
 
 export function ProductCard({ product }: { product: Product }) {

@@ -2,6 +2,7 @@
 import type { Field, Item, Layer } from '../api/types';
 import { fill, formatInstant, formatNumber, pick, type Words } from '../i18n';
 import type { Language } from '../state/page';
+import type { LabelOf } from './labels';
 
 export interface Attribute {
   name: string;
@@ -25,18 +26,20 @@ export function write(value: unknown, type: string, lang: Language, words: Words
 }
 
 /** The fields in the layer's own order; what the head of the panel already shows is left out. */
-export function attributesOf(item: Item, layer: Layer | undefined, lang: Language, words: Words): Attribute[] {
+export function attributesOf(item: Item, layer: Layer | undefined, lang: Language, words: Words, labelOf: LabelOf): Attribute[] {
   const fields = (layer?.fields ?? []).filter(({ role }) => role === null || !TITLE_ROLES.has(role));
   return fields
     .filter((field) => present(item.properties[field.name]))
     .map((field) => ({
       name: field.name,
       title: titleOf(field, lang, words),
-      value: write(item.properties[field.name], field.type, lang, words),
+      value: labelled(write(item.properties[field.name], field.type, lang, words), labelOf(field.name, item.properties[field.name])),
       unit: field.unit,
       key: field.role !== null && KEY_ROLES.has(field.role),
     }));
 }
+
+const labelled = (value: string, label: string): string => (label === '' ? value : `${label} (${value})`);
 
 function titleOf(field: Field, lang: Language, words: Words): string {
   const fallback: Record<string, string> = { class: words.class, division: words.division };

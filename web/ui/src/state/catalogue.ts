@@ -16,16 +16,24 @@ function kept<T>(before: T, after: T): T {
 
 export const isBase = (product: Product): boolean => product.code === 'base';
 
+/** The base map is read again when its card has changed. */
+function baseCard(products: Product[]): string {
+  const card = products.find(isBase);
+  return card === undefined ? '' : JSON.stringify(card);
+}
+
 export async function loadCatalogue(): Promise<void> {
   try {
     const [products, layers] = await Promise.all([api.products(), api.layers()]);
     const before = page.get();
+    const grown = layers.filter((layer) => (before.layers[layer.id]?.epoch ?? layer.epoch) < layer.epoch);
+    for (const layer of grown) onTilesChanged(layer.id);
     page.set({
       products: kept(before.products, products),
       layers: kept(before.layers, byId(layers)),
       catalogueProblem: null,
     });
-    if (before.base === null && products.some(isBase)) await loadBase();
+    if (baseCard(products) !== (before.base === null ? '' : baseCard(before.products ?? []))) await loadBase();
   } catch (error) {
     if (error instanceof ApiError) page.set({ catalogueProblem: error.problem });
     else throw error;

@@ -1,0 +1,94 @@
+"""The datum of real data: undone to the metre, and noticed when nobody declared it."""
+
+import json
+
+import numpy as np
+import pytest
+import shapely
+
+from importers.base import SourceMeta
+from importers.datum_check import check_datum
+from importers.shift import Move, plan_move
+from twin.crs import Datum, SourceCrs, wgs84_to_gcj02
+from twin.errors import BadParameter
+
+METRES = 111_195.0
+
+
+def p95_m(ours: shapely.Geometry, known: shapely.Geometry) -> float:
+    """95th percentile of the distance of one outline's vertices from the other."""
+    points = shapely.get_coordinates(ours)
+    scale = np.array([np.cos(np.radians(points[:, 1].mean())), 1]) * METRES
+    line = shapely.transform(shapely.boundary(known), lambda xy: xy * scale)
+    return float(np.percentile(shapely.distance(shapely.points(points * scale), line), 95))
+
+
+def test_datav_lies_on_the_wgs84_districts(town, data_root) -> None:
+    town.take(data_root / "boundaries/datav/440300.json.gz", layer="shenzhen", datum="GCJ-02")
+    ours = {name[:2]: shapely.from_wkb(bytes(wkb)) for name, wkb in town.live("shenzhen", "name, ST_AsBinary(geom)")}
+    features = json.loads((data_root / "boundaries/sz.json").read_text(encoding="utf-8"))["features"]
+    known = {item["properties"]["qh"]: shapely.geometry.shape(item["geometry"]) for item in features}
+    distances = {name: p95_m(shape, known[name]) for name, shape in ours.items() if name != "龙岗"}
+    assert len(distances) == 8 and max(distances.values()) <= 60, distances
+
+
+def test_an_undeclared_offset_is_noticed_and_a_declared_one_is_not(town, with_divisions, data_root) -> None:
+    with_divisions()
+    path = data_root / "boundaries/datav/440300.json.gz"
+    wrong = town.take(path, layer="undeclared")
+    assert wrong.datum_check.doubtful and wrong.datum_check.fits == "GCJ-02" and wrong.datum_check.compared == 9
+    assert wrong.datum_check.offset_m > 300 > 20 > wrong.datum_check.readings_m["GCJ-02"]
+    assert [item.rule for item in wrong.warnings] == ["datum-doubt"]
+    right = town.take(path, layer="declared", datum="GCJ-02")
+    assert not right.datum_check.doubtful and right.datum_check.offset_m < 20 and not right.warnings
+    counties = town.take(data_root / "boundaries/counties_echarts_guangdong.zip", layer="undeclared2")
+    assert counties.datum_check.doubtful and counties.datum_check.fits == "GCJ-02"
+    fine = town.take(data_root / "boundaries/sz.json", layer="fine")
+    assert fine.datum_check.fits == "WGS84" and not fine.datum_check.doubtful
+
+
+def test_nothing_to_compare_is_no_check(town, data_root) -> None:
+    assert town.take(data_root / "buildings/nanshan-building.geojson.gz", explode=True).datum_check is None
+    assert check_datum([], Datum.WGS84) is None
+
+
+def test_moving_keeps_heights_and_refuses_alone() -> None:
+    move = Move(SourceCrs(4326, Datum.GCJ02))
+    lon, lat = wgs84_to_gcj02(np.array([113.5, 114.5]), np.array([23.5, 22.5]))
+    shapes = np.array(
+        [shapely.Point(lon[0], lat[0], 7.5), shapely.LineString([(lon[1], lat[1]), (lon[0], lat[0])]), shapely.Point(2.35, 48.86)],
+        dtype=object,
+    )
+    moved = move.geometry(shapes)
+    assert shapely.get_coordinates(moved[0], include_z=True)[0] == pytest.approx([113.5, 23.5, 7.5], abs=1e-9)
+    assert shapely.get_coordinates(moved[1]) == pytest.approx(np.array([[114.5, 22.5], [113.5, 23.5]]), abs=1e-9)
+    assert moved[2].equals(shapes[2]), "outside China nothing moves"
+    far = Move(SourceCrs(4547, Datum.CGCS2000)).geometry(np.array([shapely.Point(5e5, 2.5e6), shapely.Point(1e30, 0)], dtype=object))
+    assert far[0] is not None and far[1] is None
+
+
+def test_web_mercator_of_a_chinese_map() -> None:
+    """Tiles of Chinese maps are Mercator of GCJ-02: first the projection, then the offset."""
+    lon, lat = wgs84_to_gcj02(np.array([113.5]), np.array([23.5]))
+    x, y = np.radians(lon) * 6378137, np.log(np.tan(np.pi / 4 + np.radians(lat) / 2)) * 6378137
+    got = Move(SourceCrs(3857, Datum.GCJ02)).degrees(x, y)
+    assert np.column_stack(got)[0] == pytest.approx([113.5, 23.5], abs=1e-8)
+
+
+def test_who_says_what() -> None:
+    silent, says = SourceMeta(format="csv"), SourceMeta(format="x", crs="EPSG:4326")
+    assert plan_move(silent, "", "") is None
+    assert not plan_move(says, "", "").needed
+    assert plan_move(says, "", "GCJ-02").crs == SourceCrs(4326, Datum.GCJ02)
+    assert plan_move(says, "EPSG:4547", "").crs.epsg == 4547
+    assert plan_move(silent, "", "BD-09").crs == SourceCrs(4326, Datum.BD09)
+    local = SourceMeta(
+        format="x",
+        crs='PROJCS["城建坐标系",GEOGCS["x",DATUM["x",SPHEROID["x",6378137,298.257222101]],PRIMEM["Greenwich",0],UNIT["degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],PARAMETER["central_meridian",113.28],PARAMETER["latitude_of_origin",0],PARAMETER["false_easting",500000],PARAMETER["false_northing",0],PARAMETER["scale_factor",1],UNIT["metre",1]]',
+    )
+    move = plan_move(local, "", "")
+    assert move.needed and move.name == "城建坐标系"
+    assert move.degrees(np.array([500000.0]), np.array([2500000.0]))[0][0] == pytest.approx(113.28)
+    with pytest.raises(BadParameter):
+        Move(SourceCrs(9999, Datum.WGS84)).degrees(np.array([0.0]), np.array([0.0]))
+    assert not Move(SourceCrs(4547, Datum.CGCS2000)).is_approximate() and not Move(SourceCrs(3857, Datum.WGS84)).is_approximate()
