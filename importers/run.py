@@ -32,7 +32,7 @@ from postgis.stage_publish import Publish, Published
 from twin.crs import Datum, SourceCrs
 from twin.errors import BadFile, BadParameter, Conflict, TwinError
 from twin.fields import Role
-from twin.layer import Bounds, check_layer_id
+from twin.layer import Bounds, GeometryType, check_layer_id
 
 Tell = Callable[[Progress], None]
 _STEPS = {
@@ -288,10 +288,10 @@ class _Run:
         return found
 
     def _min_zoom(self, staged: Staged) -> int:
-        if staged.known:
-            return staged.known.layer.min_zoom
         if self.options.min_zoom is not None:
             return self.options.min_zoom
+        if staged.known and staged.known.has_rows:
+            return staged.known.layer.min_zoom
         return min_zoom(stage.densest_tiles(self.connection, staged.staging, staged.summary.rows))
 
     def _finish(self, draft: Draft, against: Against | None) -> ImportReport:
@@ -316,17 +316,14 @@ class _Run:
         staged = draft.staged
         known = staged.known.layer if staged.known else None
         spec = spec_of(self.layer, self.options, known, draft.inferred.fields)
-        if known is None:
-            found = geometry_type(stage.geometry_types(self.connection, staged.staging))
-            spec = spec.model_copy(update={"geometry_type": found, "min_zoom": draft.min_zoom})
+        before = known.geometry_type if known and against else GeometryType.NONE
+        found = geometry_type(stage.geometry_types(self.connection, staged.staging), before)
+        spec = spec.model_copy(update={"geometry_type": found, "min_zoom": draft.min_zoom})
         divisions = stage_publish.has_divisions(self.connection)
         rows = staged.rows(draft.inferred, divisions=divisions, only_needed=against is not None)
         changed = known is None or spec != known_spec(known)
         publish = Publish(staged.staging, rows, spec, self.source, self.options.valid_from, self.options.correct, changed)
-        if against is None:
-            published = stage_publish.publish_new(self.connection, publish)
-        else:
-            published = stage_publish.publish_difference(self.connection, publish, against)
+        published = stage_publish.publish(self.connection, publish, against)
         draft.check(published)
         stage.close_run(self.connection, self.id, "done", published.number, self._report(draft, published).model_dump(mode="json"))
         self.connection.commit()

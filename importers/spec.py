@@ -30,11 +30,12 @@ def stem_of(path: Path) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in path.name)
 
 
-def geometry_type(found: Set[str]) -> GeometryType:
-    """The narrowest class that holds all PostGIS type names of a source; repairs may split, so polygons that were mended count as multi."""
-    if not found:
+def geometry_type(found: Set[str], before: GeometryType = GeometryType.NONE) -> GeometryType:
+    """The narrowest class that holds all PostGIS type names found and what the layer had before."""
+    held = next((names for names, kind in _TYPES if kind is before), frozenset({"GEOMETRY"} if before is GeometryType.MIXED else ()))
+    if not found | held:
         return GeometryType.NONE
-    return next((kind for names, kind in _TYPES if found <= names), GeometryType.MIXED)
+    return next((kind for names, kind in _TYPES if found | held <= names), GeometryType.MIXED)
 
 
 def min_zoom(densest: Mapping[int, int]) -> int:

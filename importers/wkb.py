@@ -189,7 +189,7 @@ def _note_missing(geometry: Objects, refuse: NDArray[np.bool_], rows: Rows, repo
     missing = (is_missing(geometry) | shapely.is_empty(geometry)) & ~refuse
     for at in np.flatnonzero(missing):
         report(Finding(rule="null-geometry", row=int(rows[at])))
-    emptied = missing & ~is_missing(geometry)
+    emptied: NDArray[np.bool_] = missing & ~is_missing(geometry)
     geometry[missing] = None
     return emptied
 

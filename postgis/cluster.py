@@ -87,6 +87,11 @@ class Cluster:
             raise OperationError(f"PostgreSQL in {self.data} does not stop", f"{self.data} 中的 PostgreSQL 无法停止")
 
     @property
+    def postmaster(self) -> int | None:
+        """Process id in PostgreSQL's own pid file, or None without one; the process may be dead."""
+        return _first_number(self.data / "postmaster.pid")
+
+    @property
     def _admin(self) -> str:
         return self.database.named("postgres").conninfo(SUPERUSER)
 
@@ -224,11 +229,9 @@ def tuned_settings(memory_bytes: int) -> dict[str, str]:
 
 def clear_remains(data: Path) -> bool:
     """End the backends a killed postmaster left in `data` and drop its pid file, never while it lives; False when there was nothing."""
-    pid_file = data / "postmaster.pid"
     members = _processes_in(data)
-    try:
-        postmaster = int(pid_file.read_text().split("\n", 1)[0])
-    except (OSError, ValueError):
+    postmaster = _first_number(data / "postmaster.pid")
+    if postmaster is None:
         return bool(members)
     if postmaster in members:
         return True
@@ -236,8 +239,16 @@ def clear_remains(data: Path) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT)
     if not members:
-        pid_file.unlink(missing_ok=True)
+        (data / "postmaster.pid").unlink(missing_ok=True)
     return True
+
+
+def _first_number(path: Path) -> int | None:
+    """The number on the first line of a file, or None."""
+    try:
+        return int(path.read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
 
 
 def _processes_in(directory: Path) -> set[int]:

@@ -221,7 +221,7 @@ def is_key(connection: Connection, staging: Staging, column: StagedColumn) -> bo
 
 
 def geometry_types(connection: Connection, staging: Staging) -> frozenset[str]:
-    """PostGIS names of the staged geometry types (`MULTIPOLYGON`)."""
+    """PostGIS names of the geometry types (`MULTIPOLYGON`), as staged and as repaired."""
     return frozenset(str(row[0]) for row in connection.execute(compose("geometry_types", staging)))
 
 

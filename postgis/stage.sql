@@ -64,6 +64,7 @@ SELECT count(*) = count({column}) AND count(DISTINCT {column}) = count(DISTINCT 
 
 -- geometry_types --
 SELECT DISTINCT GeometryType(wkb::geometry) FROM {rows} WHERE wkb IS NOT NULL
+UNION SELECT GeometryType(geom) FROM {fixed} WHERE geom IS NOT NULL
 
 -- make_keys --
 CREATE UNLOGGED TABLE {keys} WITH (autovacuum_enabled = false) AS

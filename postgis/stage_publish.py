@@ -81,6 +81,11 @@ def prepare_past(connection: Connection, number: int) -> None:
     connection.commit()
 
 
+def publish(connection: Connection, plan: Publish, against: Against | None) -> Published:
+    """Publish a new layer, or the difference to a known one; the caller commits."""
+    return publish_new(connection, plan) if against is None else publish_difference(connection, plan, against)
+
+
 def publish_new(connection: Connection, publish: Publish) -> Published:
     """Fill a plain table and attach it; the caller commits."""
     number = reserve_layer(connection, publish.spec)

@@ -25,7 +25,7 @@ from twin import __version__
 from twin.errors import TwinError
 from twin.settings import Settings, read_settings
 from twin.view import Scope
-from web import auth, collections, divisions, docs, events, health, imports, jobs, layers, pages, products, search, styles
+from web import auth, collections, divisions, docs, events, health, imports, jobs, layers, logs, pages, products, search, styles
 from web.callers import Callers
 from web.deps import House
 from web.errors import handle
@@ -65,7 +65,9 @@ def application() -> App:
 
 def create_app(settings: Settings | None = None) -> App:
     """The whole server as one ASGI application; its lifespan opens what `settings` (None: the environment) point to and closes it again."""
-    settings = settings or read_settings()
+    if settings is None:
+        settings = read_settings()
+        logs.configure(settings.log_level)
     house = build(settings, database_of(settings))
     health.watch(house)
     door = TileApp(VectorTiles(house.pool, house.catalog), partial(_scope_of_request, house), house.links)

@@ -1,12 +1,12 @@
 """One table from error class to HTTP status, and the one way an error becomes an answer (RFC 9457, zh and en, no internals)."""
 
 import errno
+import logging
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -26,7 +26,7 @@ from twin.errors import (
     Unavailable,
 )
 
-log = structlog.get_logger("web")
+_LOG = logging.getLogger("twin.web")
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -137,7 +137,7 @@ def answer(error: BaseException, request_id: str) -> Answer:
     known = as_twin_error(error)
     status = status_of(known)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        log.error("request failed", request_id=request_id, exc_info=error)
+        _LOG.error("request %s failed", request_id, exc_info=error)
     headers = [(b"content-type", PROBLEM_JSON.encode()), (b"cache-control", b"no-store")]
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
         headers.append((b"retry-after", str(getattr(known, "retry_after_s", RETRY_AFTER_S)).encode()))

@@ -1,13 +1,14 @@
 """Server-sent events over the outbox: what was committed, in commit order, each caller only what they may know."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from layers.access import ANONYMOUS, Caller, scope_of
 from postgis.outbox import Event
@@ -26,13 +27,28 @@ _PUBLIC_PRODUCT_STATES = frozenset({"published", "withdrawn"})
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
-@router.get("/events", openapi_extra=documented(TOPICS), response_class=StreamingResponse)
+class EventStream(StreamingResponse):
+    """A stream that lets go of its place in the fan-out the moment it ends, however it ends."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, stream: AsyncGenerator[bytes, None], status_code: int = 200) -> None:
+        super().__init__(stream, status_code, headers=_HEADERS)
+        self._stream = stream
+
+    async def stream_response(self, send: Send) -> None:
+        """Send everything, and close the source with the answer instead of some time later."""
+        async with aclosing(self._stream):
+            await super().stream_response(send)
+
+
+@router.get("/events", openapi_extra=documented(TOPICS), response_class=EventStream)
 async def events(request: Request, house: HouseDep, _catalog: CatalogDep, _caller: CallerDep) -> Response:
     """Events from now on, or from `Last-Event-ID` on; a slow reader is let go and comes again with the last id it saw."""
     query = Query(request.scope["query_string"], [TOPICS.name])
     topics = _topics(query.get(TOPICS))
     after = await _resume_point(request, house)
-    return StreamingResponse(_stream(house, request, topics, after), media_type="text/event-stream", headers=_HEADERS)
+    return EventStream(_stream(house, request, topics, after))
 
 
 def _topics(text: str | None) -> frozenset[str]:
@@ -53,7 +69,7 @@ async def _resume_point(request: Request, house: House) -> int | None:
     return seen if seen <= await house.hub.latest() else None
 
 
-async def _stream(house: House, request: Request, topics: frozenset[str], after: int | None) -> AsyncIterator[bytes]:
+async def _stream(house: House, request: Request, topics: frozenset[str], after: int | None) -> AsyncGenerator[bytes, None]:
     """The text of the stream: a first comment at once, events as they are committed, a comment when nothing happens."""
     queue: asyncio.Queue[Event | None] = asyncio.Queue(1)
     reading = asyncio.create_task(_feed(house, after, queue))

@@ -1,6 +1,7 @@
 """The first code that sees a request: budgets, request id, prefix, HEAD, headers; tiles go to their bare door, the rest to FastAPI."""
 
 import asyncio
+import logging
 import re
 import secrets
 import time
@@ -8,8 +9,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
-
-import structlog
 
 from twin.errors import BadParameter
 from web import budgets
@@ -23,7 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-log = structlog.get_logger("web")
+_LOG = logging.getLogger("twin.web")
 
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$", re.ASCII)
 _BUG = 500
@@ -169,7 +168,7 @@ class Front:
         if exchange.whole or exchange.stuck:
             return
         if exchange.status:
-            log.warning("answer broken off", request_id=exchange.request_id, error=type(error).__name__)
+            _LOG.warning("answer %s broken off: %s", exchange.request_id, type(error).__name__)
             raise error
         await exchange.refuse(answer(error, exchange.request_id))
 

@@ -2,15 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from postgis.outbox import Event
 
-log = structlog.get_logger("web")
+_LOG = logging.getLogger("twin.web")
 
 QUEUE: Final = 64
 PAGE: Final = 500
@@ -81,7 +80,7 @@ class Hub:
                 async for _ in self._ticks():
                     await self._deliver()
             except Exception as error:
-                log.warning("events wait for the database", error=type(error).__name__)
+                _LOG.warning("events wait for the database: %s", type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
 
     async def _ticks(self) -> AsyncIterator[None]:

@@ -39,6 +39,7 @@ from postgis import stage
 from postgis.connect import IMPORTER, Database, connect
 from postgis.divisions import DivisionRow, replace_divisions
 from twin.crs import Datum
+from twin.errors import BadParameter
 from twin.layer import Bounds
 
 Tell = Callable[[Progress], None]
@@ -157,11 +158,24 @@ def load_demo(
     return DemoReport(tuple(loader.imports), tuple(loader.unchanged), products, notes, perf_counter() - began)
 
 
-def load_district(database: Database, tell: Tell, recipe: Recipe, packages: Path = PACKAGES, elevation: Path | None = None) -> DemoReport:
-    """One more district beside those there are; `elevation` also gets its ground as an ESRI ASCII grid."""
+def load_district(
+    database: Database,
+    tell: Tell,
+    recipe: Recipe,
+    *,
+    layer_ids: Collection[str] = tuple(LAYERS),
+    packages: Path = PACKAGES,
+    elevation: Path | None = None,
+) -> DemoReport:
+    """One more district beside those there are, or some of its layers; `elevation` gets its ground as an ESRI ASCII grid.
+
+    BadParameter when a layer id is none of the district's.
+    """
+    if unknown := sorted(set(layer_ids) - set(LAYERS)):
+        raise BadParameter(f"the district has no layer {', '.join(unknown)}", f"示例片区没有图层 {'、'.join(unknown)}", place="layer")
     began = perf_counter()
-    loader = _Loader(database, tell, len(LAYERS), packages)
-    city = _load_district(loader, recipe, tuple(LAYERS))
+    loader = _Loader(database, tell, len(layer_ids), packages)
+    city = _load_district(loader, recipe, layer_ids)
     if elevation is not None:
         write_elevation(city or make_city(recipe), elevation)
     return DemoReport(tuple(loader.imports), tuple(loader.unchanged), (), (), perf_counter() - began)

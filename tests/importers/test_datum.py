@@ -37,7 +37,7 @@ def test_an_undeclared_offset_is_noticed_and_a_declared_one_is_not(town, with_di
     path = data_root / "boundaries/datav/440300.json.gz"
     wrong = town.take(path, layer="undeclared")
     assert wrong.datum_check.doubtful and wrong.datum_check.fits == "GCJ-02" and wrong.datum_check.compared == 9
-    assert wrong.datum_check.offset_m > 300 > 20 > wrong.datum_check.readings_m["GCJ-02"]
+    assert wrong.datum_check.offset_m > 300 and wrong.datum_check.readings_m["GCJ-02"] < 20
     assert [item.rule for item in wrong.warnings] == ["datum-doubt"]
     right = town.take(path, layer="declared", datum="GCJ-02")
     assert not right.datum_check.doubtful and right.datum_check.offset_m < 20 and not right.warnings

@@ -214,7 +214,7 @@ class TestShapefile:
         for stem in ("a", "b"):
             files.shapefile(tmp_path, stem, [shapely.box(113, 23, 113.1, 23.1)], 名称=[stem])
         both = files.zipped(tmp_path / "two.zip", {path.name: path.read_bytes() for path in tmp_path.iterdir()})
-        with pytest.raises(BadFile, match="--table: a.shp, b.shp"):
+        with pytest.raises(BadFile, match=r"--table: a\.shp, b\.shp"):
             read(both)
         assert read(both, table="b").named(0) == {"名称": "b"}
 

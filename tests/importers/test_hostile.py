@@ -201,7 +201,7 @@ def test_truncated_geopackage(cut: float, tmp_path: Path) -> None:
     path = files.geopackage(tmp_path / "a.gpkg", shapes, 名=[f"楼{at}" for at in range(2000)])
     data = path.read_bytes()
     path.write_bytes(data[: int(cut if cut > 1 else len(data) * cut)])
-    with pytest.raises(BadFile, match="GeoPackage is broken: it (has|ends)") as caught:
+    with pytest.raises(BadFile, match=r"GeoPackage is broken: it (has|ends)") as caught:
         read(path)
     assert "GeoPackage 已损坏" in caught.value.message_zh
 

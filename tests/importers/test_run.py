@@ -9,10 +9,9 @@ import pyproj
 import pytest
 import shapely
 
-from importers.options import FieldOverride
+from importers.options import FieldOverride, ImportOptions
 from importers.report import Progress
 from importers.run import import_file, sweep
-from importers.options import ImportOptions
 from tests.importers import files
 from twin.errors import BadFile, BadParameter, Conflict
 from twin.fields import Role
@@ -42,7 +41,7 @@ class TestFirstImport:
         example = next(rule for rule in report.rules if rule.rule == "invalid-geometry").examples[0]
         assert example.row > 0 and example.key and 113.9 < example.lon < 114 and 22.4 < example.lat < 22.6
         layer = town.ask("SELECT geometry_type, count, min_zoom, bounds[1] FROM twin.layer WHERE id = 'nanshan-building'")[0]
-        assert layer[:3] == ("Polygon", 5438, 0) and layer[3] == pytest.approx(113.910552)
+        assert layer[:3] == ("MultiPolygon", 5438, 0) and layer[3] == pytest.approx(113.910552)
         assert town.ask('SELECT height FROM layer."nanshan-building" LIMIT 1') == []  # no scope, no rows
 
     def test_counties_are_repaired_and_keep_their_area(self, town, data_root) -> None:
@@ -64,7 +63,7 @@ class TestFirstImport:
     def test_progress_and_report_are_kept(self, town, tmp_path) -> None:
         seen: list[Progress] = []
         report = import_file(town.database, town_file(tmp_path / "kept.geojson", *FIVE), ImportOptions(), seen.append)
-        assert [step for step in dict.fromkeys(item.step_en for item in seen)][:3] == ["Reading", "Comparing", "Checking geometry"]
+        assert list(dict.fromkeys(item.step_en for item in seen))[:3] == ["Reading", "Comparing", "Checking geometry"]
         assert max(item.done for item in seen) == 5 and seen[1].total == 5
         status, stored = town.ask("SELECT status, report FROM twin.import_run WHERE id = %s", report.run)[0]
         assert status == "done" and stored == report.model_dump(mode="json")

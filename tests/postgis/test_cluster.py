@@ -39,10 +39,6 @@ def own(home: Path) -> Cluster:
     return cluster
 
 
-def postmaster(cluster: Cluster) -> int:
-    return int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
-
-
 def test_it_starts_stops_and_starts_again_with_its_data(own: Cluster) -> None:
     with connect(own.database, SUPERUSER) as connection:
         connection.execute("CREATE TABLE public.kept AS SELECT 7 AS seven")
@@ -79,7 +75,7 @@ def test_it_comes_back_at_once_after_kill_9_of_the_postmaster(own: Cluster, roun
     busy.execute("CREATE TABLE public.kept AS SELECT 7 AS seven")
     busy.commit()
     busy.execute("SELECT 1")
-    os.kill(postmaster(own), signal.SIGKILL)
+    os.kill(own.postmaster, signal.SIGKILL)
     begun = time.monotonic()
     database = own.ensure()
     assert time.monotonic() - begun < 20

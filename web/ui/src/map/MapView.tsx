@@ -8,10 +8,10 @@ import { ROOT } from '../api/client';
 import { wordsOf } from '../i18n';
 import { setCandidates } from '../state/actions';
 import { epochOf } from '../state/catalogue';
-import { page, type Picked } from '../state/page';
+import { HOME, HOME_BOUNDS, page, type Picked } from '../state/page';
 import { useStore } from '../state/store';
 import { addControls } from './controls';
-import { setMap } from './handle';
+import { flyToBounds, setMap } from './handle';
 import { Hover } from './Hover';
 import { identify } from './identify';
 import { composeStyle } from './style';
@@ -102,7 +102,8 @@ export function MapView() {
     const live = ref.current?.getMap() ?? null;
     setMap(live);
     setLive(live);
-  }, []);
+    if (start === HOME) flyToBounds(HOME_BOUNDS, { instant: true });
+  }, [start]);
   useEffect(() => () => setMap(null), []);
   useEffect(() => (map === null ? undefined : addControls(map, words)), [map, words]);
   useEffect(() => {

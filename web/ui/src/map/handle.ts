@@ -28,24 +28,44 @@ export function flyTo(camera: Partial<Camera>): void {
   map.easeTo({ center: [lng, lat], ...rest, duration: duration(), essential: false });
 }
 
+/** Tilt for 3D or lie flat; a hand on the map may cut the flight short, but never leaves it half way. */
+export function tilt(pitch: number): void {
+  if (map === null) return;
+  const live = map;
+  const bearing = pitch === 0 ? 0 : live.getBearing();
+  live.easeTo({ pitch, bearing, duration: duration() });
+  live.once('moveend', () => {
+    if (Math.abs(live.getPitch() - pitch) > 0.5) live.jumpTo({ pitch, bearing });
+  });
+}
+
 /** The part of the map that no panel covers. */
 function padding(): { top: number; bottom: number; left: number; right: number } {
   const phone = matchMedia('(max-width: 640px)').matches;
   const left = !phone && document.querySelector('.drawer') !== null ? 344 : 24;
   const right = !phone && document.querySelector('.inspector') !== null ? 384 : 56;
-  return { top: 24, bottom: phone ? 180 : 48, left: phone ? 24 : left, right: phone ? 24 : right };
+  return { top: 24, bottom: phone ? (document.querySelector<HTMLElement>('.sheet')?.offsetHeight ?? 68) + 40 : 48, left: phone ? 24 : left, right: phone ? 24 : right };
 }
 
-/** With `gently`, a map that already shows a part of the box closely enough stays where it is. */
-export function flyToBounds([west, south, east, north]: Bounds, gently = false): void {
-  if (map === null) return;
-  if (gently && seesEnough([west, south, east, north])) return;
-  map.fitBounds([west, south, east, north], { padding: padding(), maxZoom: 17, duration: duration(), pitch: map.getPitch(), bearing: map.getBearing() });
+interface Flight {
+  /** Nothing of what is flown to is drawn below this zoom. */
+  minZoom?: number;
+  /** A map that already shows a part of the box closely enough stays where it is. */
+  gently?: boolean;
+  instant?: boolean;
 }
 
-function seesEnough([west, south, east, north]: Bounds): boolean {
+export function flyToBounds(bounds: Bounds, { minZoom = 0, gently = false, instant = false }: Flight = {}): void {
+  if (map === null || (gently && seesEnough(bounds, minZoom))) return;
+  const camera = map.cameraForBounds(bounds, { padding: padding(), maxZoom: 17, bearing: map.getBearing() });
+  if (camera === undefined) return;
+  const zoom = Math.max(camera.zoom ?? 0, minZoom);
+  map.easeTo({ ...camera, zoom, pitch: map.getPitch(), duration: instant ? 0 : duration() });
+}
+
+function seesEnough([west, south, east, north]: Bounds, minZoom: number): boolean {
   const view = map?.getBounds();
-  if (view === undefined) return false;
+  if (map === null || view === undefined || map.getZoom() < minZoom) return false;
   const overlap = view.getWest() < east && view.getEast() > west && view.getSouth() < north && view.getNorth() > south;
   const tooFar = (east - west) / (view.getEast() - view.getWest()) < 0.15;
   return overlap && !tooFar;

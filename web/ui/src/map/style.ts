@@ -5,6 +5,7 @@ import { fieldOf } from '../api/roles';
 import type { Layer, Product, ProductLayer } from '../api/types';
 import type { MapItem, Mode } from '../state/page';
 import { ground } from './base';
+import { nightSymbol } from './night';
 import { plainSymbol } from './plain';
 import { draw, sourceOf, type Drawn } from './symbol';
 
@@ -18,7 +19,7 @@ export interface Scene {
 }
 
 /** What an item draws: the layers of its product, or the bare layer with a plain symbol. */
-export function parts(item: MapItem, products: Product[], layers: Record<string, Layer>): ProductLayer[] {
+export function parts(item: Pick<MapItem, 'kind' | 'id'>, products: Product[], layers: Record<string, Layer>): ProductLayer[] {
   if (item.kind === 'product') return products.find((product) => product.code === item.id)?.layers ?? [];
   const layer = layers[item.id];
   return layer === undefined ? [] : [{ layer: layer.id, symbol: plainSymbol(layer), min_zoom: null, max_zoom: null, visible: true }];
@@ -40,15 +41,18 @@ export function phaseField(layer: Layer | undefined): string | null {
   return field === undefined || field.in_tiles_from_zoom === null ? null : field.name;
 }
 
+function drawnParts(item: MapItem, { products, layers }: Pick<Scene, 'products' | 'layers'>): ProductLayer[] {
+  return parts(item, products, layers).filter((part) => !item.off.includes(part.layer) && layers[part.layer] !== undefined);
+}
+
 function drawItem(item: MapItem, scene: Scene): Drawn[] {
-  return parts(item, scene.products, scene.layers)
-    .filter((part) => !item.off.includes(part.layer) && scene.layers[part.layer] !== undefined)
+  return drawnParts(item, scene)
     .map((part, index) => {
       const layer = scene.layers[part.layer] as Layer;
       return draw({
         prefix: `${item.kind}/${item.id}/${index}/${layer.id}`,
         layerId: layer.id,
-        symbol: part.symbol,
+        symbol: scene.dark ? nightSymbol(part.symbol) : part.symbol,
         opacity: item.opacity,
         mode: scene.mode,
         dark: scene.dark,
@@ -62,13 +66,13 @@ function drawItem(item: MapItem, scene: Scene): Drawn[] {
     });
 }
 
+function shownParts(scene: Pick<Scene, 'items' | 'products' | 'layers'>): ProductLayer[] {
+  return scene.items.filter((item) => item.visible).flatMap((item) => drawnParts(item, scene));
+}
+
 /** Layer ids drawn by the items that are switched on, without repeats. */
 export function shownLayers(scene: Pick<Scene, 'items' | 'products' | 'layers'>): string[] {
-  const ids = scene.items
-    .filter((item) => item.visible)
-    .flatMap((item) => parts(item, scene.products, scene.layers).filter((part) => !item.off.includes(part.layer)))
-    .map((part) => part.layer);
-  return [...new Set(ids)].filter((id) => scene.layers[id] !== undefined);
+  return [...new Set(shownParts(scene).map((part) => part.layer))];
 }
 
 const FLAT = 0;
@@ -83,7 +87,8 @@ function stacked(shapes: LayerSpecification[], mode: Mode): LayerSpecification[]
 }
 
 export function composeStyle(scene: Scene): StyleSpecification {
-  const under = ground(scene.base, scene.dark);
+  const raised = shownParts(scene).filter((part) => part.symbol.kind === 'extrusion').map((part) => part.layer);
+  const under = ground(scene.base, { mode: scene.mode, dark: scene.dark, raised });
   const drawn = scene.items
     .filter((item) => item.visible)
     .toReversed()

@@ -18,6 +18,8 @@ export const PICKED = '#F2A20C';
 const DEMOLISHED = '#7A7F87';
 const DEFAULT_HEIGHT_M = 6;
 const STOREY_M = 3;
+/** Below it, names along roads would lie across the blocks. */
+const LINE_LABELS_3D_ZOOM = 16;
 const FONTS = ['Noto Sans SC', 'Microsoft YaHei', 'sans-serif'];
 
 type DrawnLayer =
@@ -234,7 +236,7 @@ function label(drawing: Drawing): DrawnLayer[] {
   return [
     {
       ...common(drawing, 'label'),
-      minzoom: Math.max(symbol.label_min_zoom, drawing.minZoom ?? 0),
+      minzoom: Math.max(symbol.label_min_zoom, drawing.minZoom ?? 0, alongLine && drawing.mode === '3d' ? LINE_LABELS_3D_ZOOM : 0),
       type: 'symbol',
       layout: {
         'text-field': ['to-string', ['coalesce', ['get', symbol.label_field], '']],

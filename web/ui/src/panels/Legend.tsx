@@ -1,6 +1,6 @@
 /** The legend of one symbol, from the same entries the map is coloured by. */
 import type { LegendEntry, Symbology } from '../api/types';
-import { pick, useLanguage, useWords } from '../i18n';
+import { fill, pick, useLanguage, useWords } from '../i18n';
 import { isBroken, noData, NO_DATA, PLANNED } from '../map/symbol';
 
 interface SwatchProps {
@@ -33,7 +33,7 @@ export function Legend({ symbol, title, phased }: { symbol: Symbology; title: st
   const lang = useLanguage();
   return (
     <div className="legend" role="group" aria-label={`${words.legend}: ${title}`}>
-      {symbol.legend_unit !== '' && <small className="unit">{words.unit} {symbol.legend_unit}</small>}
+      {symbol.legend_unit !== '' && <small className="unit">{fill(words.unit, { u: symbol.legend_unit })}</small>}
       <ul>
         {entriesOf(symbol, title).map((entry) => (
           <li key={`${entry.label_zh}${entry.color}`}>

@@ -3,9 +3,9 @@ import { Button, Dropdown, Popover, Slider, type MenuProps } from 'antd';
 import { useState } from 'react';
 import type { Layer, Product } from '../api/types';
 import { fill, titleOf, useLanguage, useWords } from '../i18n';
-import { flyToBounds } from '../map/handle';
+import { nightSymbol } from '../map/night';
 import { parts, phaseField } from '../map/style';
-import { boundsOf, changeItem, moveItem, removeItem } from '../state/actions';
+import { boundsOf, changeItem, moveItem, removeItem, showItem } from '../state/actions';
 import { page, type MapItem } from '../state/page';
 import { useStore } from '../state/store';
 import { Legend } from './Legend';
@@ -37,7 +37,7 @@ function useMenu(item: MapItem, at: number, last: boolean, showCard: () => void)
   const words = useWords();
   const bounds = boundsOf(item);
   return [
-    { key: 'zoom', label: words.zoomTo, disabled: bounds === null, onClick: () => bounds !== null && flyToBounds(bounds) },
+    { key: 'zoom', label: words.zoomTo, disabled: bounds === null, onClick: () => showItem(item) },
     { key: 'card', label: words.card, onClick: showCard },
     { key: 'up', label: words.moveUp, disabled: at === 0, onClick: () => moveItem(at, at - 1) },
     { key: 'down', label: words.moveDown, disabled: last, onClick: () => moveItem(at, at + 1) },
@@ -50,6 +50,7 @@ function Part({ item, part, single }: { item: MapItem; part: ReturnType<typeof p
   const words = useWords();
   const lang = useLanguage();
   const layer = useStore(page, (state) => state.layers[part.layer]);
+  const dark = useStore(page, (state) => state.dark);
   const zoom = useStore(page, (state) => Math.floor(state.camera.zoom));
   const on = !item.off.includes(part.layer);
   const title = layer === undefined ? part.layer : titleOf(lang, layer);
@@ -63,7 +64,7 @@ function Part({ item, part, single }: { item: MapItem; part: ReturnType<typeof p
         </button>
       )}
       {zoom < from && <p className="hint">{fill(words.visibleFrom, { z: from })}</p>}
-      {on && <Legend symbol={part.symbol} title={title} phased={phaseField(layer) !== null && (part.symbol.kind === 'extrusion' || part.symbol.kind === 'fill')} />}
+      {on && <Legend symbol={dark ? nightSymbol(part.symbol) : part.symbol} title={title} phased={phaseField(layer) !== null && (part.symbol.kind === 'extrusion' || part.symbol.kind === 'fill')} />}
     </div>
   );
 }

@@ -107,6 +107,7 @@ export function SearchBox({ phone }: { phone: boolean }) {
         }}
         defaultActiveFirstOption
         notFoundContent={groups === null ? null : words.searchNone}
+        listHeight={520}
         popupMatchSelectWidth={320}
         classNames={{ popup: { root: 'hits' } }}
       >

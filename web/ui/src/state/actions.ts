@@ -1,7 +1,8 @@
 /** What a person can do to the page, in one list; panels and keys call these. */
 import { api, ApiError, rememberCsrf } from '../api/client';
 import type { Bounds, Hit } from '../api/types';
-import { flyTo, flyToBounds } from '../map/handle';
+import { flyTo, flyToBounds, tilt } from '../map/handle';
+import { parts } from '../map/style';
 import { loadCatalogue, loadMe } from './catalogue';
 import { NOBODY, page, type Candidate, type MapItem, type Mode, type Picked } from './page';
 
@@ -10,7 +11,7 @@ const TILT = 55;
 export function setMode(mode: Mode): void {
   if (mode === page.get().mode) return;
   page.set({ mode });
-  flyTo({ pitch: mode === '3d' ? TILT : 0, ...(mode === '2d' ? { bearing: 0 } : {}) });
+  tilt(mode === '3d' ? TILT : 0);
 }
 
 const same = (kind: MapItem['kind'], id: string) => (item: MapItem) => item.kind === kind && item.id === id;
@@ -25,8 +26,7 @@ export function addItem(kind: MapItem['kind'], id: string): void {
   const hidden = kind === 'product' ? (products?.find((product) => product.code === id)?.layers ?? []) : [];
   const off = hidden.filter((part) => !part.visible).map((part) => part.layer);
   page.set({ items: [{ kind, id, visible: true, opacity: 1, off }, ...items] });
-  const bounds = boundsOf({ kind, id });
-  if (bounds !== null) flyToBounds(bounds, true);
+  showItem({ kind, id }, true);
 }
 
 export function removeItem(kind: MapItem['kind'], id: string): void {
@@ -44,10 +44,25 @@ export function moveItem(from: number, to: number): void {
   page.set({ items: items.toSpliced(from, 1).toSpliced(to, 0, item) });
 }
 
-/** The box around all layers of an item. */
-export function boundsOf(item: Pick<MapItem, 'kind' | 'id'>): Bounds | null {
+type ItemName = Pick<MapItem, 'kind' | 'id'>;
+
+const CLOSEST_FIRST_ZOOM = 14;
+
+/** Fly to all of an item, but close enough that its last layer begins to be drawn. */
+export function showItem(item: ItemName, gently = false): void {
+  const bounds = boundsOf(item);
+  if (bounds === null) return;
   const { products, layers } = page.get();
-  const ids = item.kind === 'layer' ? [item.id] : (products?.find((product) => product.code === item.id)?.layers ?? []).map((part) => part.layer);
+  const needed = parts(item, products ?? [], layers)
+    .filter((part) => part.visible)
+    .map((part) => Math.max(part.min_zoom ?? 0, layers[part.layer]?.min_zoom ?? 0));
+  flyToBounds(bounds, { minZoom: Math.min(CLOSEST_FIRST_ZOOM, Math.max(0, ...needed)), gently });
+}
+
+/** The box around all layers of an item. */
+export function boundsOf(item: ItemName): Bounds | null {
+  const { products, layers } = page.get();
+  const ids = parts(item, products ?? [], layers).map((part) => part.layer);
   const boxes = ids.map((id) => layers[id]?.bounds_4490 ?? null).filter((box) => box !== null);
   if (boxes.length === 0) return null;
   const side = (at: 0 | 1 | 2 | 3, choose: (...values: number[]) => number) => choose(...boxes.map((box) => box[at]));

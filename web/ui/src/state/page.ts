@@ -77,7 +77,10 @@ export interface Page extends Shared {
 
 export const NOBODY: Me = { name: null, role: null, must_change: false, csrf: null, may: [] };
 
-/** Guangdong as a whole. */
+/** Guangdong as a whole: west, south, east, north. */
+export const HOME_BOUNDS: [number, number, number, number] = [109.6, 20.2, 117.4, 25.6];
+
+/** Where a page without a place in its URL begins, before the map knows how wide it is. */
 export const HOME: Camera = { lng: 113.4, lat: 22.9, zoom: 6.6, bearing: 0, pitch: 0 };
 
 export const START: Shared = { camera: HOME, mode: '2d', items: [], picked: null, lang: 'zh', dark: false };

@@ -15,6 +15,7 @@ export function writeCamera({ zoom, lat, lng, bearing, pitch }: Camera): string 
 function readCamera(text: string | null): Camera {
   const [zoom, lat, lng, bearing, pitch] = (text ?? '').split('/');
   const home = START.camera;
+  if (text === null) return home;
   return {
     zoom: finite(zoom, 0, 24, home.zoom),
     lat: finite(lat, -85, 85, home.lat),
