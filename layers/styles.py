@@ -17,7 +17,8 @@ JSON = dict[str, Any]
 
 BASE_PRODUCT = "base"
 """Code of the product that is the base map."""
-BACKGROUND = "#F5F4F0"
+BACKGROUND = "#E8EAEC"
+"""What we have no map of: neighbours and sea alike, so it must not look like either."""
 NO_DATA = "#E3E3E3"
 _PLANNED_OPACITY = 0.45
 _LAYERS_PER_SOURCE = 16
@@ -112,7 +113,7 @@ def _shapes(symbol: Symbol, layer: Layer) -> Iterator[JSON]:
     if symbol.kind == "line":
         yield _line("line", color(symbol), symbol)
     elif symbol.kind == "circle":
-        yield _circle(symbol)
+        yield from [_circle(symbol)] if symbol.radius_px else []
     else:
         yield from _areas(symbol, layer)
 
@@ -208,7 +209,7 @@ def _label(entry: ProductLayer, layer: Layer) -> JSON:
             "text-font": _FONTS,
             "text-size": 13,
             "symbol-placement": "line" if along else "point",
-            **({"text-offset": [0, 1], "text-anchor": "top"} if symbol.kind == "circle" else {}),
+            **({"text-offset": [0, 1], "text-anchor": "top"} if symbol.kind == "circle" and symbol.radius_px else {}),
         },
         "paint": {"text-color": "#333333", "text-halo-color": "#FFFFFF", "text-halo-width": 1.2},
     }

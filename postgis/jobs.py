@@ -65,7 +65,7 @@ class JobRequest:
     lock: str | None = None
 
 
-class JobCancelled(TwinError):  # noqa: N818  (an outcome, not a fault)
+class JobCancelled(TwinError):
     """Somebody cancelled the job that is running."""
 
     code = "cancelled"

@@ -31,7 +31,9 @@ def test_every_format_is_in_the_importers_page(name: str) -> None:
     assert name.lower() in (DOCS / "importers.md").read_text("utf-8").lower()
 
 
-@pytest.mark.parametrize("page", [*ROOMS, *(f"journey-{name}" for name in PERSONAS), "architecture", "operations", "performance", "data-licences"])
+@pytest.mark.parametrize(
+    "page", [*ROOMS, *(f"journey-{name}" for name in PERSONAS), "architecture", "operations", "performance", "data-licences"]
+)
 def test_every_room_and_persona_has_a_page(page: str) -> None:
     assert len((DOCS / f"{page}.md").read_text("utf-8")) > 400
 

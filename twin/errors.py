@@ -1,17 +1,17 @@
 """Every error we raise on purpose: what happened, where, and how to mend it, in Chinese and English.
 
-    TwinError
-    ├── InputError            the caller sent something we cannot take (HTTP 4xx, CLI exit 2)
-    │   ├── BadParameter      one query parameter or field; `place` names it
-    │   ├── BadFile           a file we refuse; `place` says where in it
-    │   ├── NotFound          no such layer, object, product, job
-    │   ├── Conflict          the state forbids it (home held, name taken, removal guard)
-    │   ├── TooLarge          over a budget; the message cites its name and value
-    │   ├── Unauthorized      nobody is signed in, or the key is unknown
-    │   ├── Forbidden         signed in, but not allowed
-    │   └── TooManyAttempts   too many wrong passwords; `retry_after_s` says when to try again
-    ├── Unavailable           the database is away or busy; try again later (HTTP 503)
-    └── OperationError        our machine failed us: disk, port, missing program (CLI exit 1)
+TwinError
+├── InputError            the caller sent something we cannot take (HTTP 4xx, CLI exit 2)
+│   ├── BadParameter      one query parameter or field; `place` names it
+│   ├── BadFile           a file we refuse; `place` says where in it
+│   ├── NotFound          no such layer, object, product, job
+│   ├── Conflict          the state forbids it (home held, name taken, removal guard)
+│   ├── TooLarge          over a budget; the message cites its name and value
+│   ├── Unauthorized      nobody is signed in, or the key is unknown
+│   ├── Forbidden         signed in, but not allowed
+│   └── TooManyAttempts   too many wrong passwords; `retry_after_s` says when to try again
+├── Unavailable           the database is away or busy; try again later (HTTP 503)
+└── OperationError        our machine failed us: disk, port, missing program (CLI exit 1)
 """
 
 

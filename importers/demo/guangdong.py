@@ -178,8 +178,14 @@ def counties_of(guangdong: Guangdong, placed: Mapping[str, object]) -> Counties:
     return Counties(np.array(codes), np.array([placed[code] for code in codes], dtype=object))
 
 
+def _names(inside: Mapping[str, object], name_of: Mapping[str, str], codes: list[str]) -> pa.Table:
+    """One point in each division, to write its name at."""
+    points = np.array([inside[code] for code in codes])
+    return table(points, {"code": np.array(codes), "name": np.array([name_of[code] for code in codes])})
+
+
 def layer_tables(guangdong: Guangdong, outlines: Outlines) -> dict[str, pa.Table]:
-    """The layers `province`, `cities` and `counties` in GCJ-02, the counties as they came, so that the import mends and reports."""
+    """The layers of `REAL_LAYERS` in GCJ-02, the counties as they came, so that the import mends and reports."""
     name_of = {area.code: area.name for area in guangdong.areas}
     cities = sorted(outlines.cities)
     missing = guangdong.without_shape
@@ -189,7 +195,10 @@ def layer_tables(guangdong: Guangdong, outlines: Outlines) -> dict[str, pa.Table
         "name": np.array([*(shape.name for shape in guangdong.shapes), *(area.name for area in missing)]),
         "city": np.array([*(shape.city for shape in guangdong.shapes), *(name_of[area.parent or ""] for area in missing)]),
     }
+    inside = {code: shapely.point_on_surface(shape) for code, shape in (*outlines.cities.items(), *outlines.counties.items())}
     return {
+        "city_names": _names(inside, name_of, cities),
+        "county_names": _names(inside, name_of, sorted(outlines.counties)),
         "province": table(np.array([outlines.province]), {"code": np.array([PROVINCE]), "name": np.array([name_of[PROVINCE]])}),
         "cities": table(
             np.array([outlines.cities[code] for code in cities]),

@@ -45,7 +45,7 @@ from twin.layer import Bounds
 Tell = Callable[[Progress], None]
 
 PRODUCTS = Path(__file__).parents[2] / "layers" / "products"
-REAL_LAYERS = ("province", "cities", "counties")
+REAL_LAYERS = ("province", "cities", "counties", "city_names", "county_names")
 _GRID_LEVEL, _AT_ONCE = 6, 2
 
 

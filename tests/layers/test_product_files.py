@@ -10,7 +10,7 @@ import pytest
 from importers.demo.district.city import City, make_city
 from importers.demo.district.layers import LAYERS
 from importers.demo.district.recipe import recipe
-from importers.demo.load import PRODUCTS
+from importers.demo.load import PRODUCTS, REAL_LAYERS
 from importers.demo.spec import LAYER_IDS, layer_options
 from layers.products import read_toml
 from layers.styles import BASE_PRODUCT
@@ -18,7 +18,7 @@ from twin.product import LegendEntry, Product, ProductLayer, Status, Theme
 
 FILES = sorted(PRODUCTS.glob("*.toml"))
 ALL = [read_toml(path) for path in FILES]
-REAL = {"province", "cities", "counties"}
+REAL = set(REAL_LAYERS)
 #: CIE 1976 distance below which two colours of one legend are mistaken for each other.
 LEAST_DISTANCE = 11.0
 

@@ -10,7 +10,7 @@ const LAYERS = Object.fromEntries(
 const part = (layer: string) => ({ layer, symbol: { kind: 'fill', color: '#112233', legend: [], dash: [], class_field: '', label_field: '', outline_color: null, opacity: 1 } });
 const PRODUCTS = [{ code: 'p', layers: [part('a'), part('b'), part('unreadable')] }] as unknown as Product[];
 const item = { kind: 'product' as const, id: 'p', visible: true, opacity: 1, off: [] as string[] };
-const SCENE: Scene = { items: [item], products: PRODUCTS, layers: LAYERS, base: null, mode: '2d', dark: false };
+const SCENE: Scene = { items: [item], products: PRODUCTS, layers: LAYERS, base: null, names: {}, mode: '2d', dark: false };
 const BASE = {
   version: 8,
   sources: { s: { type: 'vector', url: 'http://x/tiles/w.json' } },

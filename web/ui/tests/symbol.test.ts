@@ -32,6 +32,7 @@ const DRAWING: Drawing = {
   floorsField: null,
   baseField: null,
   phaseField: null,
+  nameSource: null,
 };
 
 const BREAKS: Symbology = {

@@ -14,7 +14,8 @@ import { addControls } from './controls';
 import { flyToBounds, setMap } from './handle';
 import { Hover } from './Hover';
 import { identify } from './identify';
-import { composeStyle } from './style';
+import { readNames } from './names';
+import { composeStyle, namedLayers } from './style';
 import { sourceOf } from './symbol';
 import { useOverlay } from './useOverlay';
 
@@ -35,9 +36,10 @@ function useScene() {
   const base = useStore(page, (state) => state.base);
   const mode = useStore(page, (state) => state.mode);
   const dark = useStore(page, (state) => state.dark);
+  const names = useStore(page, (state) => state.names);
   return useMemo(
-    () => composeStyle({ items, products: products ?? [], layers, base, mode, dark }),
-    [items, products, layers, base, mode, dark],
+    () => composeStyle({ items, products: products ?? [], layers, base, names, mode, dark }),
+    [items, products, layers, base, names, mode, dark],
   );
 }
 
@@ -63,6 +65,20 @@ function useHighlight(map: maplibregl.Map | null) {
       markPicked(map, null, picked);
     };
   }, [map, picked]);
+}
+
+/** When the map stands still, every area in sight gets its one name. */
+function useNames(map: maplibregl.Map | null) {
+  useEffect(() => {
+    if (map === null) return;
+    const read = () => {
+      const { items, products, layers, names } = page.get();
+      const found = readNames(map, namedLayers({ items, products: products ?? [], layers }));
+      if (JSON.stringify(found) !== JSON.stringify(names)) page.set({ names: found });
+    };
+    map.on('idle', read);
+    return () => void map.off('idle', read);
+  }, [map]);
 }
 
 /** The thin line under the bar runs while the map waits for data. */
@@ -110,6 +126,7 @@ export function MapView() {
     map?.getCanvas().setAttribute('aria-label', words.map);
   }, [map, words]);
   useBusy(map);
+  useNames(map);
   useHighlight(map);
   useOverlay(map);
 

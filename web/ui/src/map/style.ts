@@ -5,6 +5,7 @@ import { fieldOf } from '../api/roles';
 import type { Layer, Product, ProductLayer } from '../api/types';
 import type { MapItem, Mode } from '../state/page';
 import { ground } from './base';
+import { isNamedApart, namesOf, NO_NAMES, type Names } from './names';
 import { nightSymbol } from './night';
 import { plainSymbol } from './plain';
 import { draw, sourceOf, type Drawn } from './symbol';
@@ -14,6 +15,7 @@ export interface Scene {
   products: Product[];
   layers: Record<string, Layer>;
   base: unknown;
+  names: Record<string, Names>;
   mode: Mode;
   dark: boolean;
 }
@@ -62,12 +64,19 @@ function drawItem(item: MapItem, scene: Scene): Drawn[] {
         floorsField: fieldOf(layer, 'floors'),
         baseField: fieldOf(layer, 'base_height'),
         phaseField: phaseField(layer),
+        nameSource: isNamedApart(layer, part) ? namesOf(layer.id) : null,
       });
     });
 }
 
 function shownParts(scene: Pick<Scene, 'items' | 'products' | 'layers'>): ProductLayer[] {
   return scene.items.filter((item) => item.visible).flatMap((item) => drawnParts(item, scene));
+}
+
+/** Layers on the map that need one name for each of their areas. */
+export function namedLayers(scene: Pick<Scene, 'items' | 'products' | 'layers'>): string[] {
+  const named = shownParts(scene).filter((part) => isNamedApart(scene.layers[part.layer] as Layer, part));
+  return [...new Set(named.map((part) => part.layer))];
 }
 
 /** Layer ids drawn by the items that are switched on, without repeats. */
@@ -99,11 +108,12 @@ export function composeStyle(scene: Scene): StyleSpecification {
   );
   const labels: LayerSpecification[] = drawn.flatMap((part) => part.labels);
   const sources = shownLayers(scene).map((id) => [sourceOf(id), tileSource(scene.layers[id] as Layer)] as const);
+  const names = namedLayers(scene).map((id) => [namesOf(id), { type: 'geojson', data: scene.names[id] ?? NO_NAMES }] as const);
   const baseLabels = under.layers.filter((layer) => layer.type === 'symbol');
   const baseShapes = under.layers.filter((layer) => layer.type !== 'symbol');
   return {
     version: 8,
-    sources: { ...under.sources, ...Object.fromEntries(sources) },
+    sources: { ...under.sources, ...Object.fromEntries(sources), ...Object.fromEntries(names) },
     layers: [...baseShapes, ...shapes, ...baseLabels, ...labels],
     light: { anchor: 'map', position: [1.5, 315, 40], color: '#ffffff', intensity: 0.22 },
   };

@@ -45,6 +45,8 @@ export interface Drawing {
   maxZoom: number | null;
   floorsField: string | null;
   baseField: string | null;
+  /** The source of one name per area; null where the tiles' own names do. */
+  nameSource: string | null;
   /** Tells planned and demolished objects apart; null where the layer does not. */
   phaseField: string | null;
 }
@@ -235,7 +237,7 @@ function label(drawing: Drawing): DrawnLayer[] {
   const alongLine = drawing.geometryType.endsWith('LineString');
   return [
     {
-      ...common(drawing, 'label'),
+      ...(drawing.nameSource === null ? common(drawing, 'label') : { id: `${drawing.prefix}/label`, source: drawing.nameSource }),
       minzoom: Math.max(symbol.label_min_zoom, drawing.minZoom ?? 0, alongLine && drawing.mode === '3d' ? LINE_LABELS_3D_ZOOM : 0),
       type: 'symbol',
       layout: {

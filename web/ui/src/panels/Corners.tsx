@@ -2,7 +2,9 @@
 import { useEffect, useMemo, useState } from 'react';
 import { useWords } from '../i18n';
 import { liveMap } from '../map/handle';
+import type { Layer } from '../api/types';
 import { shownLayers } from '../map/style';
+import { isBase } from '../state/catalogue';
 import { page } from '../state/page';
 import { useStore } from '../state/store';
 import { writeCoordinates } from './coordinates';
@@ -35,8 +37,17 @@ function Coordinates() {
   );
 }
 
+/** The base map's layers that this zoom draws: what holds for them must be said too. */
+function useBaseLayers(): (Layer | undefined)[] {
+  const base = useStore(page, (state) => state.products)?.find(isBase);
+  const layers = useStore(page, (state) => state.layers);
+  const zoom = useStore(page, (state) => state.camera.zoom);
+  return (base?.layers ?? []).filter((part) => zoom >= (layers[part.layer]?.min_zoom ?? 0)).map((part) => layers[part.layer]);
+}
+
 function Marks() {
   const words = useWords();
+  const ground = useBaseLayers();
   const items = useStore(page, (state) => state.items);
   const products = useStore(page, (state) => state.products);
   const layers = useStore(page, (state) => state.layers);
@@ -47,12 +58,13 @@ function Marks() {
   const onMap = (products ?? []).filter((product) => items.some((item) => item.visible && item.kind === 'product' && item.id === product.code));
   const unreviewed = onMap.length < items.filter((item) => item.visible).length || onMap.some((product) => product.review_number === '未送审');
   const numbers = [...new Set(onMap.map((product) => product.review_number).filter((number) => number !== '未送审'))];
-  const credits = [...new Set(shown.flatMap((layer) => [layer?.attribution ?? '', layer?.accuracy_note_zh ?? '']).filter((credit) => credit !== ''))];
-  if (shown.length === 0) return null;
+  const said = [...shown, ...ground];
+  const credits = [...new Set(said.flatMap((layer) => [layer?.attribution ?? '', layer?.accuracy_note_zh ?? '']).filter((credit) => credit !== ''))];
+  if (said.length === 0) return null;
   return (
     <section className="marks" aria-label={words.attribution}>
-      {shown.some((layer) => layer?.synthetic) && <SyntheticMark />}
-      {unreviewed && <UnreviewedMark />}
+      {said.some((layer) => layer?.synthetic) && <SyntheticMark />}
+      {(unreviewed || ground.length > 0) && <UnreviewedMark />}
       {numbers.length > 0 && <span>{numbers.join(' · ')}</span>}
       {credits.length > 0 && <span className="credits">{credits.join(' · ')}</span>}
     </section>

@@ -1,5 +1,6 @@
 /** What the page remembers: the part the URL carries (Shared) and the part it does not. */
 import type { Item, Job, Layer, Me, Product, Problem } from '../api/types';
+import type { Names } from '../map/names';
 import { Store } from './store';
 
 export interface Camera {
@@ -62,6 +63,8 @@ export interface Page extends Shared {
   /** Change number of a layer by id, newer than the catalogue's when an event said so. */
   epochs: Record<string, number>;
   base: unknown;
+  /** One name for each large area in sight, by layer. */
+  names: Record<string, Names>;
   me: Me;
   candidates: Candidate[];
   item: Item | null;
@@ -92,6 +95,7 @@ export const page = new Store<Page>({
   catalogueProblem: null,
   epochs: {},
   base: null,
+  names: {},
   me: NOBODY,
   candidates: [],
   item: null,
