@@ -162,10 +162,11 @@ def _rows(view: View, layer: Layer, binds: Binds[View]) -> Select[Any]:
 
 
 def _geojson(table: Columns, crs: int) -> ColumnElement[str]:
-    """The geometry as GeoJSON text without a crs member; EPSG:4490 and 4326 have the same numbers."""
+    """The geometry, with heights where it has them, as GeoJSON text without a crs member; EPSG:4490 and 4326 have the same numbers."""
+    geometry = sa.func.coalesce(table.c.geom_z, table.c.geom)
     if crs in _LON_LAT:
-        return sa.func.ST_AsGeoJSON(table.c.geom, literal(_DEGREE_DIGITS), literal(0))
-    return sa.func.ST_AsGeoJSON(sa.func.ST_Transform(table.c.geom, literal(crs)), literal(_METRE_DIGITS), literal(0))
+        return sa.func.ST_AsGeoJSON(geometry, literal(_DEGREE_DIGITS), literal(0))
+    return sa.func.ST_AsGeoJSON(sa.func.ST_Transform(geometry, literal(crs)), literal(_METRE_DIGITS), literal(0))
 
 
 def _scope_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> Iterator[Condition]:

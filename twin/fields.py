@@ -9,7 +9,7 @@ from pydantic import Field as Constraint
 FieldName = Annotated[str, StringConstraints(min_length=1, max_length=60)]
 
 #: Columns every layer view has; a source column of the same name without the matching role is renamed with a trailing underscore.
-BASE_COLUMNS = ("oid", "code", "class", "name", "parent_oid", "division", "geom", "zmin", "zmax", "valid", "sys", "phase", "plan")
+BASE_COLUMNS = ("oid", "code", "class", "name", "parent_oid", "division", "geom", "geom_z", "zmin", "zmax", "valid", "sys", "phase", "plan")
 
 
 class FieldType(StrEnum):

@@ -18,7 +18,7 @@ BEGIN
         name := twin.column_of(field);
         IF coalesce(name, '') = '' OR octet_length(name) > 63 OR name = ANY (seen)
             OR (twin.field_expression(field) IS NOT NULL
-                AND name IN ('oid', 'code', 'class', 'name', 'parent_oid', 'division', 'geom', 'zmin', 'zmax', 'valid', 'sys', 'phase', 'plan',
+                AND name IN ('oid', 'code', 'class', 'name', 'parent_oid', 'division', 'geom', 'geom_z', 'zmin', 'zmax', 'valid', 'sys', 'phase', 'plan',
                              'tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax')) THEN
             RAISE invalid_parameter_value USING MESSAGE = format('field %L cannot be a column: too long, repeated or reserved', coalesce(name, ''));
         END IF;
@@ -159,6 +159,9 @@ BEGIN
         PERFORM twin.plain_table('twin.shape', name, number);
         PERFORM twin.watch(format('twin.%I', name)::regclass, 'shape', number);
         EXECUTE format('ALTER TABLE twin.shape ATTACH PARTITION twin.%I FOR VALUES IN (%s)', name, number);
+        IF to_regclass(format('twin.object_%s', number)) IS NOT NULL THEN
+            PERFORM twin.refresh_view(number);
+        END IF;
     END IF;
     RETURN format('twin.%I', name);
 END $$;

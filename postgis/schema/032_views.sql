@@ -38,7 +38,10 @@ DECLARE
     wall constant text := format('WHERE (SELECT twin.may_read(%s)) AND ((SELECT twin.scope_unbounded()) '
         'OR division ^@ ANY ((SELECT twin.scope_divisions())::text[]))', number);
     past constant regclass := to_regclass(format('twin.object_past_%s', number));
-    base constant text := 'SELECT oid, code, class, name, parent_oid, division, geom, zmin, zmax, valid, ';
+    -- The shape with heights of this very version; an edit of the plan outline alone has none, so that the two never disagree.
+    deep constant text := CASE WHEN to_regclass(format('twin.shape_%s', number)) IS NULL THEN 'NULL::geometry(GeometryZ,4490)'
+        ELSE format('(SELECT s.geom FROM twin.shape_%s s WHERE s.oid = o.oid AND s.lod = ''0'' AND s.valid = o.valid AND s.sys = o.sys)', number) END;
+    base constant text := concat('SELECT oid, code, class, name, parent_oid, division, geom, ', deep, ' AS geom_z, zmin, zmax, valid, ');
     typed text;
     layer_id text;
 BEGIN
@@ -46,10 +49,10 @@ BEGIN
             FROM jsonb_array_elements(l.fields) WITH ORDINALITY f (field, place) WHERE twin.field_expression(field) IS NOT NULL)
         INTO layer_id, typed FROM twin.layer l WHERE l.number = refresh_view.number;
     typed := concat('phase, plan', typed);
-    PERFORM twin.put_view(format('layer.%I', layer_id), concat(base, typed, format(' FROM twin.object_%s %s', number, wall)));
+    PERFORM twin.put_view(format('layer.%I', layer_id), concat(base, typed, format(' FROM twin.object_%s o %s', number, wall)));
     PERFORM twin.put_view(format('history.%I', layer_id), concat(
-        base, 'sys, ', typed, format(' FROM twin.object_%s %s', number, wall),
-        CASE WHEN past IS NOT NULL THEN concat(' UNION ALL ', base, 'sys, ', typed, format(' FROM %s %s', past, wall)) END));
+        base, 'sys, ', typed, format(' FROM twin.object_%s o %s', number, wall),
+        CASE WHEN past IS NOT NULL THEN concat(' UNION ALL ', base, 'sys, ', typed, format(' FROM %s o %s', past, wall)) END));
 END $$;
 
 -- An expression index and statistics for each queryable field; those of fields no longer queryable go. Long texts get no index.

@@ -10,7 +10,7 @@ from psycopg import sql
 from importers.options import ImportOptions
 from importers.report import ImportReport
 from importers.run import import_file
-from postgis.connect import OWNER, Database, connect
+from postgis.connect import OWNER, SERVER, Database, connect
 
 Row = tuple[Any, ...]
 
@@ -40,6 +40,12 @@ class Town:
 
     def shapes(self, layer: str, columns: str, order: str = "oid, lower(sys), lower(valid)") -> list[Row]:
         return self._rows("shape_", layer, columns, order)
+
+    def read(self, query: str) -> list[Row]:
+        """What the serving role sees with the right to everything."""
+        with connect(self.database, SERVER) as connection:
+            connection.execute("""SELECT set_config('twin.scope', '{"access": ["public", "internal"], "divisions": []}', false)""")
+            return connection.execute(query).fetchall()
 
     def _rows(self, family: str, layer: str, columns: str, order: str) -> list[Row]:
         table = sql.Identifier("twin", f"{family}{self.number(layer)}")

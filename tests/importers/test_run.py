@@ -12,6 +12,8 @@ import shapely
 from importers.options import FieldOverride, ImportOptions
 from importers.report import Progress
 from importers.run import import_file, sweep
+from postgis.connect import EDITOR, connect
+from postgis.objects import change
 from tests.importers import files
 from twin.errors import BadFile, BadParameter, Conflict
 from twin.fields import Role
@@ -290,6 +292,15 @@ class TestShapes:
         assert town.take(path, key="编号").changed == 1
         shapes = town.shapes("pipes", "ST_ZMax(geom), upper_inf(valid), upper_inf(sys)")
         assert shapes == [(5.0, True, True), (3.0, False, True), (9.0, True, True)]
+        assert town.read('SELECT ST_ZMax(geom_z) FROM layer."pipes" ORDER BY oid') == [(5.0,), (9.0,)]
+        assert town.read('SELECT ST_ZMax(geom_z) FROM history."pipes" ORDER BY oid, valid') == [(5.0,), (3.0,), (9.0,)]
+
+    def test_an_outline_that_is_edited_later_has_no_old_heights(self, town, tmp_path) -> None:
+        town.take(files.geopackage(tmp_path / "mains.gpkg", [shapely.LineString([(113, 23, 1), (113.1, 23, 5)])], 编号=["m1"]), key="编号")
+        (oid,) = town.live("mains", "oid")[0]
+        with connect(town.database, EDITOR) as connection:
+            change(connection, "mains", oid, {"geom": {"type": "LineString", "coordinates": [[113, 23], [113.2, 23]]}})
+        assert town.read('SELECT ST_XMax(geom), geom_z FROM layer."mains"') == [(113.2, None)]
 
     def test_bowties_and_collapsed_shapes(self, town, tmp_path) -> None:
         flat = [[113, 23], [113.1, 23], [113, 23]]

@@ -313,7 +313,7 @@ def test_changed_fields_change_views_and_indexes(database: Database, buildings: 
     columns = scoped(server).execute("SELECT * FROM layer.changing").description
     assert [column.name for column in columns or ()][-3:] == ["plan", "高度", "use"]
     columns = server.execute("SELECT * FROM history.changing").description
-    assert [column.name for column in columns or ()][9:12] == ["valid", "sys", "phase"]
+    assert [column.name for column in columns or ()][10:13] == ["valid", "sys", "phase"]
 
 
 @pytest.mark.parametrize(
