@@ -3,12 +3,9 @@
 None may be missed, and a committed one must be seen soon. Run: `python bench/outbox.py [--quick] [--json OUT]`.
 """
 
-import argparse
 import asyncio
 import random
-import shutil
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +15,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.tiles import Result, limited, report  # noqa: E402
+from bench._rows import Result, bench, limited  # noqa: E402
 from postgis import outbox  # noqa: E402
-from postgis.cluster import Cluster  # noqa: E402
 from postgis.connect import IMPORTER, SERVER, Database  # noqa: E402
-from postgis.migrate import migrate  # noqa: E402
 
 WRITERS = 6
 LONGEST_PAUSE_S = 0.02
@@ -127,24 +122,7 @@ def results(figures: Figures) -> list[Result]:
     ]
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="5 seconds instead of 30")
-    parser.add_argument("--json", type=Path, help="write the rows here")
-    arguments = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="yuetu-bench-", dir="/tmp"))
-    home.chmod(0o755)
-    cluster = Cluster(home)
-    try:
-        database = cluster.ensure()
-        migrate(database)
-        rows = results(asyncio.run(measure(database, 5.0 if arguments.quick else 30.0)))
-    finally:
-        cluster.stop()
-        shutil.rmtree(home, ignore_errors=True)
-    report(rows, arguments.json)
-    return 0 if all(row.holds for row in rows) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(
+        bench(__doc__, "5 seconds instead of 30", lambda database, quick: results(asyncio.run(measure(database, 5.0 if quick else 30.0))))
+    )

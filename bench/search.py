@@ -3,11 +3,8 @@
 Run: `python bench/search.py [--quick] [--json OUT]`.
 """
 
-import argparse
 import asyncio
-import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from statistics import median, quantiles
@@ -16,12 +13,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bench.tiles import Result, limited, report  # noqa: E402
+from bench._rows import Result, bench, limited  # noqa: E402
 from layers.catalog import load  # noqa: E402
 from layers.search import SearchQuery, search  # noqa: E402
-from postgis.cluster import Cluster  # noqa: E402
 from postgis.connect import IMPORTER, OWNER, Database, connect  # noqa: E402
-from postgis.migrate import migrate  # noqa: E402
 from postgis.pool import HotPool  # noqa: E402
 from postgis.search import index_everything  # noqa: E402
 from twin.view import PUBLIC  # noqa: E402
@@ -95,25 +90,11 @@ def against(case: str, ours: float, peer: float) -> Result:
     return Result(case, "ms", round(ours, 3), round(peer, 3), "ILIKE + pg_trgm", round(peer / ours, 3), 1.0, ours <= peer)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="2 rounds instead of 10")
-    parser.add_argument("--json", type=Path, help="write the rows here")
-    arguments = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="yuetu-bench-", dir="/tmp"))
-    home.chmod(0o755)
-    cluster = Cluster(home)
-    try:
-        database = cluster.ensure()
-        migrate(database)
-        fill(database)
-        rows = asyncio.run(measure(database, 2 if arguments.quick else 10))
-    finally:
-        cluster.stop()
-        shutil.rmtree(home, ignore_errors=True)
-    report(rows, arguments.json)
-    return 0 if rows[0].holds else 1
+def run(database: Database, quick: bool) -> list[Result]:
+    """Fill and ask."""
+    fill(database)
+    return asyncio.run(measure(database, 2 if quick else 10))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bench(__doc__, "2 rounds instead of 10", run))

@@ -5,7 +5,6 @@ Also the planning time of a tile query and the load of the catalogue among 1,000
 
 import argparse
 import asyncio
-import json
 import math
 import os
 import random
@@ -18,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ import uvloop
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench._rows import Result, limited, options, report  # noqa: E402
 from layers.catalog import load  # noqa: E402
 from postgis.cluster import Cluster  # noqa: E402
 from postgis.connect import IMPORTER, OWNER, SERVER, Database, connect  # noqa: E402
@@ -56,24 +55,6 @@ FOOTPRINTS = Layer(
         Field(name="floors", type=FieldType.INTEGER, role=Role.FLOORS, in_tiles_from_zoom=16),
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One row of the report; ratio above 1 means we are better than the peer or the limit."""
-
-    case: str
-    unit: str
-    ours: float
-    peer: float
-    peer_name: str
-    ratio: float
-    target: float
-    holds: bool
-
-
-def limited(case: str, unit: str, ours: float, limit: float) -> Result:
-    return Result(case, unit, round(ours, 4), limit, "limit", round(limit / ours, 4), 1.0, ours <= limit)
 
 
 def spec_of(layer: Layer) -> str:
@@ -277,9 +258,7 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="3 rounds instead of 5")
-    parser.add_argument("--json", type=Path, help="write the rows here")
+    parser = options(__doc__, "3 rounds instead of 5")
     parser.add_argument("--home", type=Path, help="keep the cluster here and use it again")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--spread", type=float, default=0.04, help="standard deviation of a town in degrees")
@@ -306,15 +285,6 @@ async def known_layer(database: Database) -> Layer | None:
     catalog = await load(pool)
     await pool.close()
     return catalog.by_id.get(FOOTPRINTS.id)
-
-
-def report(results: list[Result], out: Path | None) -> None:
-    for row in results:
-        print(
-            f"{row.case}: {row.ours} {row.unit}, {row.peer_name} {row.peer}, ratio {row.ratio} (≥ {row.target}): {'holds' if row.holds else 'MISSED'}"
-        )
-    if out is not None:
-        out.write_text(json.dumps([asdict(row) for row in results], ensure_ascii=False, indent=1))
 
 
 if __name__ == "__main__":

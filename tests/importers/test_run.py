@@ -12,8 +12,6 @@ import shapely
 from importers.options import FieldOverride, ImportOptions
 from importers.report import Progress
 from importers.run import import_file, sweep
-from postgis.connect import EDITOR, connect
-from postgis.objects import change
 from tests.importers import files
 from twin.errors import BadFile, BadParameter, Conflict
 from twin.fields import Role
@@ -281,27 +279,6 @@ class TestPlaces:
 
 
 class TestShapes:
-    def test_heights_of_coordinates(self, town, tmp_path) -> None:
-        lines = [shapely.LineString([(113, 23, 1), (113.1, 23, 5)]), shapely.LineString([(114, 23, 2), (114.1, 23, 3)])]
-        path = files.geopackage(tmp_path / "pipes.gpkg", lines, 编号=["p1", "p2"])
-        town.take(path, key="编号")
-        assert town.live("pipes", "ST_NDims(geom), zmin, zmax") == [(2, 1.0, 5.0), (2, 2.0, 3.0)]
-        assert town.shapes("pipes", "lod, ST_AsText(geom)")[0] == ("0", "LINESTRING Z (113 23 1,113.1 23 5)")
-        path.unlink()
-        files.geopackage(path, [lines[0], shapely.LineString([(114, 23, 2), (114.1, 23, 9)])], 编号=["p1", "p2"])
-        assert town.take(path, key="编号").changed == 1
-        shapes = town.shapes("pipes", "ST_ZMax(geom), upper_inf(valid), upper_inf(sys)")
-        assert shapes == [(5.0, True, True), (3.0, False, True), (9.0, True, True)]
-        assert town.read('SELECT ST_ZMax(geom_z) FROM layer."pipes" ORDER BY oid') == [(5.0,), (9.0,)]
-        assert town.read('SELECT ST_ZMax(geom_z) FROM history."pipes" ORDER BY oid, valid') == [(5.0,), (3.0,), (9.0,)]
-
-    def test_an_outline_that_is_edited_later_has_no_old_heights(self, town, tmp_path) -> None:
-        town.take(files.geopackage(tmp_path / "mains.gpkg", [shapely.LineString([(113, 23, 1), (113.1, 23, 5)])], 编号=["m1"]), key="编号")
-        (oid,) = town.live("mains", "oid")[0]
-        with connect(town.database, EDITOR) as connection:
-            change(connection, "mains", oid, {"geom": {"type": "LineString", "coordinates": [[113, 23], [113.2, 23]]}})
-        assert town.read('SELECT ST_XMax(geom), geom_z FROM layer."mains"') == [(113.2, None)]
-
     def test_bowties_and_collapsed_shapes(self, town, tmp_path) -> None:
         flat = [[113, 23], [113.1, 23], [113, 23]]
         rows = [files.polygon(files.BOWTIE, n=1), files.polygon(flat, n=2), files.square(113, 23, n=3), files.feature(None, n=4)]
