@@ -1,10 +1,13 @@
 """Heights of coordinates: kept beside the outline, shown with the version they belong to."""
 
+from pathlib import Path
+
 import shapely
 
 from postgis.connect import EDITOR, connect
 from postgis.objects import change
 from tests.importers import files
+from tests.importers.conftest import Town
 
 
 def test_heights_of_coordinates(town: Town, tmp_path: Path) -> None:
