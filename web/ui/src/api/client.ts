@@ -73,8 +73,6 @@ export const api = {
   search: (text: string, signal: AbortSignal) =>
     call<{ groups: HitGroup[] }>(`search?limit=6&q=${code(text)}`, { signal }).then((answer) => answer.groups),
   item: (layer: string, oid: number) => call<Item>(itemPath(layer, oid)),
-  itemsIn: (layer: string, bbox: string, limit: number) =>
-    call<{ features: Item[] }>(`collections/${code(layer)}/items?bbox=${bbox}&limit=${limit}`).then((answer) => answer.features),
   baseStyle: () => call<unknown>('styles/base/style.json'),
   me: () => call<Me>('me'),
   login: (name: string, password: string) => write<Omit<Me, 'may'>>('login', { name, password }),

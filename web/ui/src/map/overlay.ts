@@ -1,16 +1,23 @@
-/** What MapLibre cannot draw: lines at their true depth, and the picked thing seen through what stands before it. */
+/** What MapLibre cannot draw: the picked thing seen through what stands before it. */
 import { GeoJsonLayer } from '@deck.gl/layers';
 import { MapLibreOverlay } from '@deck.gl/maplibre';
 import type { Map as MapLibre } from 'maplibre-gl';
 import type { Item } from '../api/types';
 
 const AMBER: [number, number, number] = [242, 162, 12];
-const DEEP: [number, number, number] = [20, 132, 138];
+
+/** Heights above the datum would float over a map that has no terrain: the outline lies on the ground. */
+function onTheGround(geometry: GeoJSON.Geometry | null): GeoJSON.Geometry | null {
+  const flat = (value: unknown): unknown =>
+    Array.isArray(value) ? (typeof value[0] === 'number' ? value.slice(0, 2) : value.map(flat)) : value;
+  if (geometry === null || !('coordinates' in geometry)) return geometry;
+  return { ...geometry, coordinates: flat(geometry.coordinates) } as GeoJSON.Geometry;
+}
 
 function pickedLayer(item: Item, height: number) {
   return new GeoJsonLayer({
     id: 'picked',
-    data: [item] as GeoJSON.Feature[],
+    data: [{ ...item, geometry: onTheGround(item.geometry) }] as GeoJSON.Feature[],
     extruded: height > 0,
     filled: height > 0 || item.geometry?.type.endsWith('Point') === true,
     wireframe: true,
@@ -25,17 +32,6 @@ function pickedLayer(item: Item, height: number) {
   });
 }
 
-function deepLayer(items: Item[]) {
-  return new GeoJsonLayer({
-    id: 'deep',
-    data: items as GeoJSON.Feature[],
-    getLineColor: [...DEEP, 200],
-    getLineWidth: 2.5,
-    lineWidthUnits: 'pixels',
-    lineBillboard: true,
-  });
-}
-
 export class Overlay {
   private readonly control = new MapLibreOverlay({ interleaved: false, layers: [] });
   private readonly map: MapLibre;
@@ -46,9 +42,8 @@ export class Overlay {
   }
 
   /** `height` is that of the picked thing in metres, 0 for what lies flat. */
-  show(picked: Item | null, height: number, deep: Item[]): void {
-    const layers = [deep.length > 0 ? deepLayer(deep) : null, picked?.geometry ? pickedLayer(picked, height) : null];
-    this.control.setProps({ layers });
+  show(picked: Item | null, height: number): void {
+    this.control.setProps({ layers: picked?.geometry ? [pickedLayer(picked, height)] : [] });
   }
 
   remove(): void {
