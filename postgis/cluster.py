@@ -26,7 +26,7 @@ ACCOUNT = "postgres"
 DATABASE = "twin"
 _MAX_SOCKET_BYTES = 107
 _START_S = 60.0
-_VAIN_STARTS = 4
+_VAIN_STARTS = 10
 _CLEAN_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -159,10 +159,19 @@ class Cluster:
         deadline, vain = time.monotonic() + _START_S, 0
         log = str(self.home / "log" / "postgresql" / "start.log")
         while self._run("pg_ctl", "-D", str(self.data), "-l", log, "-w", "-t", "60", "start").returncode:
-            vain += 0 if clear_remains(self.data) else 1
+            vain += 0 if self._clear() else 1
             if vain > _VAIN_STARTS or time.monotonic() > deadline:
                 raise OperationError(f"PostgreSQL did not start; see {log}", f"PostgreSQL 未能启动，详见 {log}")
             time.sleep(0.2)
+
+    def _clear(self) -> bool:
+        """Clear what a killed postmaster left, the lock of its socket too: that may name a dead process nobody reaped, or a stranger by now."""
+        found = clear_remains(self.data)
+        lock = self.socket_dir / ".s.PGSQL.5432.lock"
+        if _processes_in(self.data) or not lock.exists():
+            return found
+        lock.unlink(missing_ok=True)
+        return True
 
     def _create_database(self) -> None:
         with psycopg.connect(self._admin, autocommit=True) as connection:

@@ -77,15 +77,18 @@ def test_it_comes_back_at_once_after_kill_9_of_the_postmaster(own: Cluster, roun
     busy.execute("SELECT 1")
     os.kill(own.postmaster, signal.SIGKILL)
     begun = time.monotonic()
-    database = own.ensure()
+    try:
+        database = own.ensure()
+    finally:
+        busy.close()
     assert time.monotonic() - begun < 20
-    busy.close()
     with connect(database, SUPERUSER) as connection:
         assert connection.execute("SELECT seven FROM public.kept").fetchone() == (7,)
 
 
-def test_a_stale_pid_file_that_names_a_living_stranger_is_no_obstacle(own: Cluster) -> None:
-    pid_file = own.data / "postmaster.pid"
+@pytest.mark.parametrize("lock", ["data", "socket"])
+def test_a_stale_lock_that_names_a_living_stranger_is_no_obstacle(own: Cluster, lock: str) -> None:
+    pid_file = own.data / "postmaster.pid" if lock == "data" else own.socket_dir / ".s.PGSQL.5432.lock"
     text = pid_file.read_text()
     own.stop()
     stranger = subprocess.Popen(["/usr/bin/sleep", "60"], cwd="/", **as_account())
