@@ -35,7 +35,6 @@ http {{
 }}
 """
 PREFIX_HEADER = "proxy_set_header X-Forwarded-Prefix /yzt;"
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
 
 
 @contextmanager

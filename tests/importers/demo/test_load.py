@@ -6,14 +6,10 @@ from psycopg import sql
 
 from importers.demo.district.layers import LAYERS
 from importers.demo.district.recipe import recipe
-from importers.demo.guangdong import PACKAGES
 from importers.demo.load import PRODUCTS, REAL_LAYERS, DemoReport, load_demo, load_district, source_of
 from importers.report import ImportReport, Progress
 from postgis.connect import Database
 from twin.errors import BadParameter
-
-if not PACKAGES.is_dir():
-    pytest.skip("the demo's data packages are not installed (npm ci --prefix importers/demo)", allow_module_level=True)
 
 SMALL = 2_000
 STATE = "SELECT id, e.epoch, count FROM twin.layer l JOIN twin.layer_epoch e ON e.layer = l.number ORDER BY id"
