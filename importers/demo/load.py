@@ -144,15 +144,22 @@ def load_demo(
     bbox: Bounds | None = None,
     buildings: int = DEFAULT_BUILDINGS,
     packages: Path = PACKAGES,
+    elevation: Path | None = None,
 ) -> DemoReport:
-    """Guangdong, the district and the products; idempotent. bbox in degrees of EPSG:4490.
+    """Guangdong, the district and the products; idempotent. bbox in degrees of EPSG:4490; `elevation` gets the ground once, as an ESRI ASCII grid.
 
     OperationError when the data packages are missing, BadParameter for a bad bbox.
     """
     began = perf_counter()
     loader = _Loader(database, tell, len(REAL_LAYERS) + len(LAYERS), packages)
     notes = _load_guangdong(loader)
-    _load_district(loader, recipe(seed, bbox, buildings), tuple(LAYERS))
+    wanted = recipe(seed, bbox, buildings)
+    city = _load_district(loader, wanted, tuple(LAYERS))
+    if elevation is not None and not elevation.exists():
+        elevation.parent.mkdir(parents=True, exist_ok=True)
+        half = elevation.with_suffix(".part")
+        write_elevation(city or make_city(wanted), half)
+        half.rename(elevation)
     products = publish_products(database)
     loader.say("完成", "Done")
     return DemoReport(tuple(loader.imports), tuple(loader.unchanged), products, notes, perf_counter() - began)

@@ -8,7 +8,7 @@ import typer
 from importers.demo.district.recipe import DEFAULT_BUILDINGS, DEFAULT_SEED, recipe
 from importers.demo.load import DemoReport, load_demo, load_district
 from postgis.connect import Database
-from twin.commands.context import say
+from twin.commands.context import say, settings
 from twin.commands.database import open_database
 from twin.commands.progress import progress
 from twin.errors import BadParameter
@@ -47,7 +47,8 @@ def district(
 def import_demo(database: Database) -> None:
     """Import what of the demo is absent, with progress, and say what there is to say about its data."""
     with progress("演示数据 demo") as report:
-        done = load_demo(database, lambda seen: report(seen.done, seen.total, f"{seen.step_zh} {seen.step_en}"))
+        ground = settings().home / "demo" / "elevation.asc"
+        done = load_demo(database, lambda seen: report(seen.done, seen.total, f"{seen.step_zh} {seen.step_en}"), elevation=ground)
     _tell(done)
 
 

@@ -1,5 +1,7 @@
 """The whole demo into a real database, small: divisions, layers, products; a second run changes nothing; a second district stands beside the first."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from psycopg import sql
@@ -21,8 +23,19 @@ def told() -> list[Progress]:
 
 
 @pytest.fixture(scope="module")
-def loaded(database: Database, told: list[Progress]) -> DemoReport:
-    return load_demo(database, told.append, buildings=SMALL)
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo") / "ground" / "elevation.asc"
+
+
+@pytest.fixture(scope="module")
+def loaded(database: Database, told: list[Progress], ground: Path) -> DemoReport:
+    return load_demo(database, told.append, buildings=SMALL, elevation=ground)
+
+
+def test_the_ground_is_left_as_a_grid(loaded: DemoReport, ground: Path) -> None:
+    head = dict(line.split() for line in ground.read_text("ascii").split("\n")[:5])
+    assert int(head["ncols"]) > 20 and int(head["nrows"]) > 20
+    assert [path.name for path in ground.parent.iterdir()] == ["elevation.asc"]
 
 
 def by_layer(report: DemoReport) -> dict[str, ImportReport]:
