@@ -30,7 +30,19 @@ class Result:
 
 def limited(case: str, unit: str, ours: float, limit: float) -> Result:
     """A row against a limit of our own."""
-    return Result(case, unit, round(ours, 4), limit, "limit", round(limit / ours, 4), 1.0, ours <= limit)
+    return Result(case, unit, round(ours, 4), limit, "limit", round(limit / ours, 4) if ours else 1.0, 1.0, ours <= limit)
+
+
+def faster(case: str, unit: str, ours: float, peer: float, peer_name: str, target: float) -> Result:
+    """A row of times against a peer; a target of 0 is for information."""
+    ratio = peer / ours
+    return Result(case, unit, round(ours, 4), round(peer, 4), peer_name, round(ratio, 3), target, ratio >= target)
+
+
+def more(case: str, unit: str, ours: float, peer: float, peer_name: str, target: float) -> Result:
+    """A row of rates against a peer; a target of 0 is for information."""
+    ratio = ours / peer
+    return Result(case, unit, round(ours, 1), round(peer, 1), peer_name, round(ratio, 3), target, ratio >= target)
 
 
 def options(description: str | None, quick: str) -> argparse.ArgumentParser:

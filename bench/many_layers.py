@@ -11,8 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench._catalogue import measure_catalogue  # noqa: E402
 from bench._rows import Result, bench, limited  # noqa: E402
-from bench.tiles import ALL_LAYERS, measure_catalogue, put_footprints, put_many_layers  # noqa: E402
+from bench._tile_data import ALL_LAYERS, put_footprints, put_many_layers  # noqa: E402
 from postgis.connect import Database  # noqa: E402
 
 MAKE_TARGET_MS = 100.0

@@ -1,290 +1,263 @@
-"""Uncached vector tiles of a million footprints: our server over loopback HTTP against the same SQL on a bare asyncpg connection.
+"""Vector tiles against martin, tipg and pg_tileserv: one PostGIS, the same rows and tiles, a core each, gzip on.
 
-Also the planning time of a tile query and the load of the catalogue among 1,000 layers. Run: `python bench/tiles.py [--quick] [--json OUT]`.
+    ./run drill tiles                                     the rows as JSON in tests/out/tiles.json
+    python bench/tiles.py [--quick] [--home DIR] [--peers DIR] [--json OUT] [--page docs/performance.md]
+
+Peers are found through TWIN_BENCH_MARTIN, TWIN_BENCH_MARTIN_CP, TWIN_BENCH_PG_TILESERV and TWIN_BENCH_TIPG (a Python that has tipg and uvicorn), below
+--peers, or on PATH. By package: `cargo install martin --locked --version 1.14.0 --no-default-features --features postgres,mbtiles,metrics`,
+`go install github.com/CrunchyData/pg_tileserv@latest`, `pip install tipg uvicorn`.
+Cold: our cache is off, and so is martin's; the database is warm. Everything reaches PostgreSQL through one Unix socket. The server under test has the
+first core; PostgreSQL and the load generator share the second, whoever is measured.
 """
 
 import argparse
-import asyncio
-import math
-import os
-import random
+import contextlib
 import shutil
-import socket
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import uvloop
+from psycopg.conninfo import make_conninfo
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bench import _page  # noqa: E402
+from bench._export import TARGET as EXPORT_TARGET  # noqa: E402
+from bench._export import exports  # noqa: E402
+from bench._fresh import MOST_S, edits, worker  # noqa: E402
+from bench._memory import full_cache  # noqa: E402
+from bench._overviews import low_zooms  # noqa: E402
+from bench._peers import CACHE_MB, Contender, Place, choose_cores, start_martin, start_ours, start_pg_tileserv, start_tipg  # noqa: E402
+from bench._rounds import BIG_BYTES, MOST_BYTES, SMALL_BYTES, cold, cold_rows, folded, hot, not_modified, of_size, rate_rows, same_features  # noqa: E402
 from bench._rows import Result, limited, options, report  # noqa: E402
-from layers.catalog import load  # noqa: E402
+from bench._tile_data import TABLES, build_derived, number_of, put_counties, put_footprints, put_plain_tables, put_points  # noqa: E402
+from bench._tile_lists import Cell, Ground, densest, scattered, survey, walk  # noqa: E402
 from postgis.cluster import Cluster  # noqa: E402
-from postgis.connect import IMPORTER, OWNER, SERVER, Database, connect  # noqa: E402
+from postgis.connect import SUPERUSER, Database  # noqa: E402
 from postgis.migrate import migrate  # noqa: E402
-from postgis.mvt import tile_statement  # noqa: E402
-from postgis.pool import HotPool, scope_setting  # noqa: E402
-from postgis.statement import Statement  # noqa: E402
-from twin.fields import Field, FieldType, Role  # noqa: E402
-from twin.layer import GeometryType, Layer  # noqa: E402
-from twin.view import PUBLIC, TileArea, View  # noqa: E402
 
-ZOOM = 14
-TILES = 200
-HTTP_TARGET = 1.15
-PLAN_TARGET_MS = 2.0
-LOAD_TARGET_S = 1.0
-ALL_LAYERS = 1000
-
-FOOTPRINTS = Layer(
-    number=0,
-    id="bench-footprints",
-    title_zh="测速建筑",
-    geometry_type=GeometryType.POLYGON,
-    fields=(
-        Field(name="class", role=Role.CLASS, in_tiles_from_zoom=12, queryable=True),
-        Field(name="height", type=FieldType.NUMBER, unit="m", role=Role.HEIGHT, in_tiles_from_zoom=12),
-        Field(name="floors", type=FieldType.INTEGER, role=Role.FLOORS, in_tiles_from_zoom=16),
-    ),
-)
+FOOTPRINTS, POINTS, COUNTIES = TABLES
+POINTS_Z6_MS = 100.0
+HOT_TARGETS = {"martin 4490": 5.0, "tipg": 50.0}
+SMALL_TARGETS = {"martin 4490": 0.5}
+NOT_MODIFIED_TARGETS = {"martin 4490": 10.0}
+COLD_TARGETS = {"martin 4490": 1.7, "tipg": 5.0}
+Z12_TARGETS = {"martin 4490": 3.0}
+LOW_TARGETS = {"martin 4490": 50.0}
+TOWN = (112.9, 22.5)
+"""One of the eight towns of footprints.sql."""
 
 
-def spec_of(layer: Layer) -> str:
-    return layer.model_dump_json(exclude={"number", "count", "epoch", "bounds_4490", "time_extent", "updated_at"})
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
 
+    rows: int
+    spread: float
+    rounds: int
+    seconds: float
+    tiles: int
+    edits: int
+    low_zooms: tuple[int, ...]
+    cache_mb: int
+    export_zooms: tuple[int, int]
 
-def put_footprints(database: Database, rows: int, spread: float) -> Layer:
-    """Write the million as an import does: a plain table, filled, then attached."""
-    with connect(database, IMPORTER) as importer:
-        number = one(importer.execute("SELECT twin.reserve_layer(%s)", [spec_of(FOOTPRINTS)]))
-        importer.execute("SELECT twin.new_object_table(%s)", [number])
-        text = (ROOT / "bench" / "footprints.sql").read_text()
-        importer.execute(text.format(number=number, rows=rows, spread=spread).encode())
-        importer.execute("SELECT twin.attach_objects(%s)", [number])
-    with connect(database, OWNER) as owner:
-        owner.autocommit = True
-        owner.execute(f"VACUUM (ANALYZE) twin.object_{number}".encode())
-    return FOOTPRINTS.model_copy(update={"number": number})
-
-
-def put_many_layers(database: Database, count: int) -> None:
-    """Empty layers round about, as a full province has."""
-    with connect(database, IMPORTER) as importer:
-        for index in range(count):
-            layer = FOOTPRINTS.model_copy(update={"id": f"bench-{index:04d}", "title_zh": f"图层{index}"})
-            importer.execute("SELECT twin.make_layer(%s)", [spec_of(layer)])
-            importer.commit()
-
-
-def one(cursor: Any) -> int:
-    row = cursor.fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def non_empty_tiles(database: Database, layer: Layer) -> list[tuple[int, int]]:
-    """Addresses of z14 tiles that hold footprints, drawn evenly."""
-    with connect(database, IMPORTER) as importer:
-        points = importer.execute(f"SELECT ST_X(ST_Centroid(geom)), ST_Y(ST_Centroid(geom)) FROM twin.object_{layer.number}".encode())
-        found = {tile_of(lon, lat) for lon, lat in points}
-    return random.Random(1).sample(sorted(found), TILES)
-
-
-def tile_of(lon: float, lat: float) -> tuple[int, int]:
-    n = 2**ZOOM
-    return int((lon + 180) / 360 * n), int((1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2 * n)
-
-
-class HttpClient:
-    """One keep-alive connection that reads whole answers and nothing more: what a client costs is not measured."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = bytearray(4 << 20)
-
-    def get(self, path: str) -> bytes:
-        """The body of a 200."""
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: t\r\nAccept-Encoding: identity\r\n\r\n".encode())
-        view, have, end = memoryview(self._buffer), 0, -1
-        while end < 0:
-            have += self._socket.recv_into(view[have:])
-            end = self._buffer.find(b"\r\n\r\n", 0, have)
-        head = bytes(view[:end]).lower()
-        assert head.startswith(b"http/1.1 200"), head
-        start = head.index(b"content-length: ") + 16
-        total = end + 4 + int(head[start : head.find(b"\r", start) if b"\r" in head[start:] else len(head)])
-        while have < total:
-            have += self._socket.recv_into(view[have:total])
-        return bytes(view[end + 4 : total])
-
-
-@contextmanager
-def server(home: Path) -> Iterator[int]:
-    """Our server as `twin serve` runs it, with one web process."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = os.environ | {"TWIN_HOME": str(home), "TWIN_PORT": str(port), "TWIN_WEB_PROCESSES": "1", "TWIN_LOG_LEVEL": "error"}
-    process = subprocess.Popen([sys.executable, "-m", "twin", "serve"], cwd=ROOT, env=environment)
-    try:
-        wait_until_ready(port, process)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        try:
-            HttpClient(port).get("/readyz")
-            return
-        except (OSError, AssertionError):
-            if process.poll() is not None:
-                sys.exit("the server ended")
-            time.sleep(0.1)
-    sys.exit("the server did not become ready")
-
-
-def statements(layer: Layer, tiles: list[tuple[int, int]]) -> list[Statement]:
-    return [tile_statement([View(layer.id, PUBLIC, TileArea(ZOOM, x, y))], [layer]) for x, y in tiles]
-
-
-async def bare_connection(database: Database, **settings: str) -> Any:
-    """asyncpg with the settings a careful user of the same SQL would choose."""
-    connection = await database.connect_asyncpg(SERVER, jit="off", max_parallel_workers_per_gather="0", **settings)
-    await connection.execute("SELECT set_config('twin.scope', $1, false)", scope_setting(PUBLIC))
-    return connection
-
-
-async def measure_http(database: Database, layer: Layer, port: int, rounds: int) -> tuple[list[Result], float]:
-    """Alternating rounds over the same tiles; medians of the rounds, against asyncpg as it comes and with the plan held as we hold it."""
-    tiles = non_empty_tiles(database, layer)
-    asked = statements(layer, tiles)
-    peers = {"asyncpg, same SQL": {}, "asyncpg, same SQL, one plan held": {"plan_cache_mode": "force_generic_plan"}}
-    connections = {name: await bare_connection(database, **settings) for name, settings in peers.items()}
-    prepared = {name: await connection.prepare(asked[0].text) for name, connection in connections.items()}
-    client = HttpClient(port)
-    ours: list[list[float]] = []
-    theirs: dict[str, list[list[float]]] = {name: [] for name in peers}
-    bodies: list[bytes] = []
-    for _ in range(rounds + 1):
-        times, bodies = await asyncio.to_thread(http_round, client, layer, tiles)
-        ours.append(times)
-        for name in peers:
-            theirs[name].append(await bare_round(prepared[name], asked, bodies))
-    for connection in connections.values():
-        await connection.close()
-    size = statistics.mean(len(body) for body in bodies)
-    return [*compared(ours[1:], theirs)], size
-
-
-async def bare_round(prepared: Any, asked: list[Statement], bodies: list[bytes]) -> list[float]:
-    times = []
-    for statement, body in zip(asked, bodies, strict=True):
-        begun = time.perf_counter()
-        rows = await prepared.fetch(*statement.args)
-        times.append(time.perf_counter() - begun)
-        assert body and rows[0][0] == body, "both must give the same bytes"
-    return times
-
-
-def compared(ours: list[list[float]], theirs: dict[str, list[list[float]]]) -> Iterator[Result]:
-    """Mean tile of the median round; the first round of each peer, which warms it, is left out."""
-    mine = statistics.median(map(statistics.mean, ours)) * 1e3
-    for name, rounds in theirs.items():
-        peer = statistics.median(map(statistics.mean, rounds[1:])) * 1e3
-        case = f"z{ZOOM} tile over HTTP, mean of {TILES}, median of {len(ours)} rounds"
-        yield Result(
-            case, "ms", round(mine, 4), round(peer, 4), name, round(peer / mine, 4), round(1 / HTTP_TARGET, 4), mine <= peer * HTTP_TARGET
+    @property
+    def data(self) -> str:
+        """The data in words."""
+        return (
+            f"{self.rows:,} footprints of 13 vertices in eight towns (spread {self.spread}°), a point in each, the counties of Guangdong; "
+            f"our layer in 4490, the peers' tables in 4490 and 3857."
         )
 
 
-def http_round(client: HttpClient, layer: Layer, tiles: list[tuple[int, int]]) -> tuple[list[float], list[bytes]]:
-    times, bodies = [], []
-    for x, y in tiles:
-        begun = time.perf_counter()
-        bodies.append(client.get(f"/tiles/{layer.id}/{ZOOM}/{x}/{y}.mvt"))
-        times.append(time.perf_counter() - begun)
-    return times, bodies
+FULL = Size(1_000_000, 0.04, 5, 4, 40, 200, (6, 8, 10), CACHE_MB, (14, 16))
+QUICK = Size(200_000, 0.02, 3, 1, 12, 40, (10,), 32, (14, 16))
 
 
-async def measure_catalogue(database: Database, layer: Layer) -> list[Result]:
-    """Planning one tile query, and reading the whole catalogue, with ALL_LAYERS layers there."""
-    connection = await bare_connection(database)
-    plans = []
-    for statement in statements(layer, [tile_of(112.9, 22.5), tile_of(113.2, 23.16)]) * 10:
-        lines = await connection.fetch("EXPLAIN (SUMMARY) " + statement.text, *statement.args)
-        plans.append(next(float(row[0].split()[2]) for row in lines if row[0].startswith("Planning Time")))
-    await connection.close()
-    pool = await HotPool.open(database, 1)
-    loads = []
-    for _ in range(5):
+@dataclass
+class Run:
+    """One run: its servers, its ground, and what it found."""
+
+    place: Place
+    ground: Ground
+    size: Size
+    stack: contextlib.ExitStack
+    results: list[Result] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def peer(self, name: str, made: contextlib.AbstractContextManager[Contender] | None) -> list[Contender]:
+        """The peer if its program is here, else a note that this is open."""
+        if made is None:
+            self.missing.append(name)
+            self.notes.append(f"{name}: not measured: open")
+            return []
+        return [self.stack.enter_context(made)]
+
+    def add(self, rows: list[Result]) -> None:
+        """Keep rows, and show them while the rest is measured."""
+        self.results += rows
+        report(rows, None)
+
+
+def measure(run: Run) -> None:
+    """Everything, cold first: the servers that keep nothing are gone before the others start."""
+    for part in (measure_cold, measure_warm):
+        with contextlib.ExitStack() as run.stack:
+            part(run)
+    run.add(exports(run.place, town_bounds(run.size.spread), run.size.export_zooms, min(3, run.size.rounds), EXPORT_TARGET))
+
+
+def measure_cold(run: Run) -> None:
+    """Tiles nobody has kept."""
+    place, ground, size = run.place, run.ground, run.size
+    ours = run.stack.enter_context(start_ours(place, "yuetu", 0))
+    martin = run.peer("martin", start_martin(place, 4490, 0))
+    martins = [*martin, *run.peer("martin", start_martin(place, 3857, 0))] if martin else []
+    others = [*run.peer("tipg", start_tipg(place, 4490)), *run.peer("pg_tileserv", start_pg_tileserv(place, 4490))]
+    lists = {"walk": walk(ground, (14, 15, 16), size.tiles), "random": scattered(ground, (14, 15, 16), size.tiles)}
+    for name, tiles in lists.items():
+        found = cold([ours, *martins, *others], FOOTPRINTS, tiles, size.rounds)
+        run.add(cold_rows(f"cold z14–z16, {name} of {len(tiles)} tiles of footprints", found, COLD_TARGETS))
+    middle = scattered(ground, (12,), size.tiles // 3)
+    found = cold([ours, *martins], FOOTPRINTS, middle, size.rounds)
+    run.add(cold_rows(f"cold z12, {len(middle)} random tiles of footprints", found, Z12_TARGETS))
+    if martin:
+        run.add([same_features(ours, martin[0], FOOTPRINTS, lists["random"])])
+        run.notes.append(f"z12: {folded(ours, martin[0], FOOTPRINTS, middle)}.")
+    measure_low(run, ours, martin)
+
+
+def measure_low(run: Run, ours: Contender, martin: list[Contender]) -> None:
+    """Zoom 10 and less: footprints, points and counties."""
+    place, ground, size = run.place, run.ground, run.size
+    for zoom in reversed(size.low_zooms):
+        tiles = densest(ground, zoom, {10: 4, 8: 2}.get(zoom, 1))
+        run.add(
+            cold_rows(
+                f"cold z{zoom}, the {len(tiles)} fullest tiles of footprints",
+                cold([ours, *martin], FOOTPRINTS, tiles, size.rounds),
+                LOW_TARGETS,
+            )
+        )
+    pictures = [*densest(ground, 10, 2), *scattered(ground, (10,), 1), *(densest(ground, 8, 1) if 8 in size.low_zooms else ())]
+    run.add(low_zooms(place.database, ours, ground, size.low_zooms, pictures))
+    far = densest(ground, 6, 1)
+    found = cold([ours, *martin], POINTS, far, size.rounds)
+    run.add([limited(f"cold z6, {size.rows:,} points clustered", "ms", found.ms[ours.name], POINTS_Z6_MS)])
+    run.add(cold_rows(f"cold z6, {size.rows:,} points clustered", found, {}))
+    if number_of(place.database, COUNTIES.layer):
+        found = cold([ours, *martin], COUNTIES, [Cell(zoom, *cell) for zoom in (7, 9) for cell in sorted(ground.counts[zoom])], size.rounds)
+        run.add(cold_rows("cold z7 and z9, tiles of the counties", found, {}))
+    else:
+        run.notes.append("counties: not measured: open (no data sets)")
+
+
+def measure_warm(run: Run) -> None:
+    """Tiles that are kept, held by the client, or changed."""
+    place, ground, size = run.place, run.ground, run.size
+    ours = run.stack.enter_context(start_ours(place, "yuetu cached", size.cache_mb))
+    martin = run.peer("martin", start_martin(place, 4490, CACHE_MB))
+    tipg = run.peer("tipg", start_tipg(place, 4490))
+    big = of_size([ours, *martin], FOOTPRINTS, scattered(ground, (14, 15), 400), BIG_BYTES, MOST_BYTES, 20)
+    small = of_size([ours, *martin], FOOTPRINTS, scattered(ground, (16,), 400), 100, SMALL_BYTES, 20)
+    cases: tuple[tuple[str, list[Contender], list[Cell], Callable[..., dict[str, float]], dict[str, float]], ...] = (
+        (f"hot, {len(big)} tiles of 20 to 64 KB gzip", [ours, *martin, *tipg], big, hot, HOT_TARGETS),
+        (f"hot, {len(small)} tiles < 2 KB gzip", [ours, *martin], small, hot, SMALL_TARGETS),
+        (f"304, {len(big)} tiles of 20 to 64 KB gzip", [ours, *martin], big, not_modified, NOT_MODIFIED_TARGETS),
+    )
+    for case, contenders, tiles, way, targets in cases:
+        run.add(rate_rows(case, way(contenders, FOOTPRINTS, tiles, place.cores, size.rounds, size.seconds), targets))
+    with worker(make_conninfo(place.database.dsn, user=SUPERUSER), place.home / "yuetu-worker"):
+        run.add(edits(place.database, ours, 16, size.edits, MOST_S))
+        run.add(edits(place.database, ours, 10, max(10, size.edits // 10), MOST_S))
+    run.add(full_cache(ours, every_tile(ground), size.cache_mb))
+
+
+def every_tile(ground: Ground) -> Iterator[Cell]:
+    """Tiles enough to fill a cache: all that hold anything, zoom by zoom, then those below zoom 16."""
+    for zoom in (14, 13, 15, 16):
+        yield from ground.filled(zoom)
+    for deeper in (1, 2):
+        for cell in ground.filled(16, at_least=8):
+            n = 2**deeper
+            yield from (Cell(16 + deeper, cell.x * n + dx, cell.y * n + dy) for dx in range(n) for dy in range(n))
+
+
+def town_bounds(spread: float) -> tuple[float, float, float, float]:
+    """One town."""
+    reach = 2.5 * spread
+    return TOWN[0] - reach, TOWN[1] - reach, TOWN[0] + reach, TOWN[1] + reach
+
+
+def prepare(database: Database, home: Path, size: Size) -> None:
+    """Rows, plain tables, base twins and overviews, unless an earlier run left them in this home."""
+    migrate(database)
+    if not number_of(database, FOOTPRINTS.layer):
         begun = time.perf_counter()
-        catalog = await load(pool)
-        loads.append(time.perf_counter() - begun)
-    await pool.close()
-    count = len(catalog.by_id)
-    return [
-        limited(f"plan of a tile query among {count} layers", "ms", statistics.median(plans), PLAN_TARGET_MS),
-        limited(f"catalogue load, {count} layers", "s", statistics.median(loads), LOAD_TARGET_S),
-    ]
+        put_points(database, put_footprints(database, size.rows, size.spread))
+        put_counties(database)
+        put_plain_tables(database)
+        print(f"{size.rows:,} footprints and points, and the plain tables, in {time.perf_counter() - begun:.0f} s", file=sys.stderr)
+    print(f"base twins and overviews fresh after {build_derived(database, home):.0f} s", file=sys.stderr)
 
 
 def main() -> int:
+    """Measure, print, write."""
     arguments = parse()
+    size = QUICK if arguments.quick else FULL
     home = arguments.home or Path(tempfile.mkdtemp(prefix="yuetu-bench-", dir="/tmp"))
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)
+    cores = choose_cores()
     cluster = Cluster(home)
     try:
         database = cluster.ensure()
-        results = run(database, home, arguments)
+        prepare(database, home, size)
+        run = Run(Place(database, home, cores, arguments.peers), survey(database), size, contextlib.ExitStack())
+        try:
+            measure(run)
+        except BaseException:
+            report(run.results, arguments.json)
+            raise
     finally:
         cluster.stop()
         if arguments.home is None:
             shutil.rmtree(home, ignore_errors=True)
-    report(results, arguments.json)
-    return 0 if all(result.holds for result in results) else 1
+    return finish(run, arguments)
+
+
+def finish(run: Run, arguments: argparse.Namespace) -> int:
+    """All rows once more, the files, and the verdict: without martin this is open."""
+    print("\n== all rows")
+    report(run.results, arguments.json)
+    notes = list(dict.fromkeys(run.notes))
+    pinned = (
+        "the server under test on one core, PostgreSQL and the load generator on another"
+        if run.place.cores.server
+        else "not pinned: one core"
+    )
+    notes.append(f"{pinned}; medians of {run.size.rounds} alternating rounds; hot rates by wrk over 32 connections.")
+    print("\n".join(notes))
+    if arguments.page:
+        command = "python bench/tiles.py" + (" --quick" if arguments.quick else "") + " --page docs/performance.md"
+        _page.write(arguments.page, run.results, run.size.data, command, notes)
+    return 0 if all(row.holds for row in run.results) and "martin" not in run.missing else 1
 
 
 def parse() -> argparse.Namespace:
-    parser = options(__doc__, "3 rounds instead of 5")
+    """The command line."""
+    parser = options(__doc__, "200,000 footprints, 3 rounds, fewer tiles")
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--home", type=Path, help="keep the cluster here and use it again")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--spread", type=float, default=0.04, help="standard deviation of a town in degrees")
+    parser.add_argument("--peers", type=Path, help="directory of the peers' programs")
+    parser.add_argument("--page", type=Path, help="write the table into this page")
     return parser.parse_args()
-
-
-def run(database: Database, home: Path, arguments: argparse.Namespace) -> list[Result]:
-    migrate(database)
-    layer = asyncio.run(known_layer(database))
-    if layer is None:
-        begun = time.perf_counter()
-        layer = put_footprints(database, arguments.rows, arguments.spread)
-        print(f"{arguments.rows:,} footprints in {time.perf_counter() - begun:.1f} s", file=sys.stderr)
-        put_many_layers(database, ALL_LAYERS - 1)
-    with server(home) as port:
-        results, size = uvloop.run(measure_http(database, layer, port, 3 if arguments.quick else 5))
-    print(f"mean tile: {size / 1024:.1f} kB", file=sys.stderr)
-    return [*results, *uvloop.run(measure_catalogue(database, layer))]
-
-
-async def known_layer(database: Database) -> Layer | None:
-    """The layer of an earlier run in the same home."""
-    pool = await HotPool.open(database, 1)
-    catalog = await load(pool)
-    await pool.close()
-    return catalog.by_id.get(FOOTPRINTS.id)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ class Format:
 
 FORMATS: tuple[Format, ...] = (
     Format("geopackage", "GeoPackage", "GeoPackage", (".gpkg",), "importers.sniff:is_geopackage", "importers.geopackage:read"),
+    Format("pmtiles", "PMTiles 瓦片", "PMTiles", (".pmtiles",), "importers.sniff:is_pmtiles", "importers.pmtiles:read"),
     Format("shapefile", "Shapefile", "Shapefile", (".shp",), "importers.sniff:is_shapefile", "importers.shapefile:read"),
     Format(
         "geojsonseq",

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from importers.geos import ArrowArray
 from twin.fields import FieldType
+from twin.layer import Bounds, TileContent
 
 Rows = NDArray[np.int64]
 MAX_COLUMNS = 1000
@@ -50,6 +51,20 @@ class Column(_Value):
     type: FieldType
 
 
+class ArchiveMeta(_Value):
+    """What a checked archive of tiles holds; bounds in degrees."""
+
+    min_zoom: int
+    max_zoom: int
+    bounds: Bounds
+    tiles: int
+    contents: tuple[TileContent, ...]
+    name: str = ""
+    description: str = ""
+    attribution: str = ""
+    synthetic: bool = False
+
+
 class SourceMeta(_Value):
     """What a reader knows before the first row. `crs` is `EPSG:n`, a WKT text, or empty when the file does not say."""
 
@@ -58,6 +73,8 @@ class SourceMeta(_Value):
     encoding: str = "UTF-8"
     columns: tuple[Column, ...] = ()
     total: int | None = None
+    archive: ArchiveMeta | None = None
+    """Said of a file of ready-made tiles, which has no rows."""
 
 
 class Summary(_Value):

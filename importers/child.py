@@ -8,7 +8,7 @@ import os
 import sys
 
 from importers import load
-from importers.sandbox import LIMITS, enter
+from twin.sandbox import LIMITS, enter
 
 
 def main() -> int:

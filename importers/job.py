@@ -27,7 +27,7 @@ def run_import(job: RunningJob) -> Mapping[str, Any]:
     with private_folder() as folder:
         path = folder / name
         _bring(BlobStore(job.home).path(digest), path)
-        return import_file(job.database, path, options, tell).model_dump(mode="json")
+        return import_file(job.database, path, options, tell, job.home).model_dump(mode="json")
 
 
 def _bring(blob: Path, path: Path) -> None:

@@ -20,8 +20,8 @@ from importers.base import Finding, ReadRequest, SourceMeta, Summary
 from importers.geos import arrow
 from importers.messages import MESSAGE, EndMessage, ErrorMessage, FindingMessage, MetaMessage
 from importers.pinned import gdal_environment
-from importers.sandbox import LIMITS, Limits
 from twin.errors import BadFile, BadParameter, OperationError, TooLarge, TwinError
+from twin.sandbox import LIMITS, Limits
 
 _ROOT = Path(__file__).resolve().parents[1]
 _REFUSALS = {kind.code: kind for kind in (BadFile, BadParameter, TooLarge)}

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pyarrow as pa
 
+from importers.archive import import_archive, is_archive
 from importers.base import Finding, ReadRequest, SourceMeta, Summary
 from importers.columns import column_name
 from importers.datum_check import check_datum
@@ -25,14 +26,16 @@ from importers.rules import RULES, rule
 from importers.shift import Move, moved, plan_move
 from importers.spec import geometry_type, known_spec, min_zoom, spec_of, stem_of
 from postgis import stage, stage_publish
+from postgis.archives import check_kind
 from postgis.connect import IMPORTER, Database, connect
+from postgis.jobs import JobRequest, submit
 from postgis.search import index_layer
 from postgis.stage import Against, Connection, FindingRow, KeyPlan, StagedColumn, Staging
 from postgis.stage_publish import Publish, Published
 from twin.crs import Datum, SourceCrs
 from twin.errors import BadFile, BadParameter, Conflict, TwinError
 from twin.fields import Role
-from twin.layer import Bounds, GeometryType, check_layer_id
+from twin.layer import Bounds, GeometryType, LayerKind, check_layer_id
 
 Tell = Callable[[Progress], None]
 _STEPS = {
@@ -44,6 +47,8 @@ _STEPS = {
     "index": ("建立搜索索引", "Indexing for search"),
 }
 _MOST_OUTSIDE = 0.5
+_WARM_FROM = 20_000
+"""After an import of so many rows the tiles are made before anybody asks."""
 _KEY_FALLBACK = (Role.KEY, Role.CODE)
 
 
@@ -51,14 +56,17 @@ def quiet(progress: Progress) -> None:
     """A progress listener that does nothing."""
 
 
-def import_file(database: Database, path: Path, options: ImportOptions, progress: Tell = quiet) -> ImportReport:
-    """Import one file and publish it, or refuse it and change nothing.
+def import_file(database: Database, path: Path, options: ImportOptions, progress: Tell = quiet, home: Path | None = None) -> ImportReport:
+    """Import one file and publish it, or refuse it and change nothing; `home` keeps the file itself where that is what is served.
 
     Raises BadFile (the file), BadParameter (the options), TooLarge (a limit), Conflict (the layer is busy, or too much would be removed).
     """
     layer = options.layer or check_layer_id(stem_of(path))
+    if is_archive(path):
+        return import_archive(database, home, path, options, layer, progress)
     with connect(database, IMPORTER) as connection:
         stage.prepare_session(connection)
+        check_kind(connection, layer, LayerKind.OBJECTS)
         run = _Run(database, connection, options, layer, options.source or layer, uuid4(), progress)
         stage.start_run(connection, run.id, layer, run.source)
         try:
@@ -306,6 +314,8 @@ class _Run:
         with self._timed("index"):
             self._say("index", 0, None)
             index_layer(self.connection, published.number, published.changed_oids)
+            if published.added + published.changed >= _WARM_FROM:
+                submit(self.connection, JobRequest("warm", {"layers": [self.layer]}, lock="warm"))
             self.connection.commit()
         report = self._report(draft, published)
         stage.close_run(self.connection, self.id, "done", published.number, report.model_dump(mode="json"))

@@ -35,6 +35,11 @@ def is_zip(head: bytes) -> bool:
     return head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"))
 
 
+def is_pmtiles(head: bytes, member: Member) -> bool:
+    """Whether the bytes begin a PMTiles archive, of whatever version."""
+    return head.startswith(b"PMTiles")
+
+
 def is_geopackage(head: bytes, member: Member) -> bool:
     """Whether the bytes begin an SQLite database; the reader asks it for its feature tables."""
     return head.startswith(_SQLITE)

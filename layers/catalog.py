@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from postgis import outbox
-from postgis.catalog import CELL_EPOCHS, LAST_SEQ, LAYERS, WHOLE_LAYER, to_layer, with_parents
+from postgis.catalog import CELL_EPOCHS, LAST_SEQ, LAYERS, OVERVIEW, WHOLE_LAYER, to_layer, with_parents
 from postgis.connect import Database
 from postgis.outbox import Event
 from postgis.pool import HotPool
@@ -25,28 +25,32 @@ _LOG = logging.getLogger("twin.catalog")
 _POLL_S = 5.0
 _RETRY_S = 0.2
 _EVENTS_AT_ONCE = 1000
+_EPOCH_TOPICS = frozenset({"layer", "overview"})
 
 
 @dataclass(frozen=True, slots=True)
 class Epochs:
-    """When a layer last changed: anywhere, and in each coarse cell."""
+    """When a layer last changed: anywhere, and in each coarse cell; its overview has cells of its own, marked by a bit."""
 
     latest: int = 0
     cells: Mapping[int, int] = field(default_factory=dict)
 
-    def of(self, cells: Iterable[int] = ()) -> int:
-        """The newest change in any of `cells` or of the whole layer; without cells, anywhere."""
-        known = self.cells
-        numbers = [known.get(cell, 0) for cell in cells]
-        return max(known.get(WHOLE_LAYER, 0), *numbers) if numbers else self.latest
+    def of(self, cells: Iterable[int] = (), overview: bool = False) -> int:
+        """The newest change in any of `cells` or of the whole layer; without cells, anywhere. `overview`: of what low zooms read instead of the rows."""
+        known, mark = self.cells, OVERVIEW if overview else 0
+        numbers = [known.get(cell | mark, 0) for cell in cells]
+        if numbers:
+            return max(known.get(WHOLE_LAYER | mark, 0), *numbers)
+        return max((epoch for cell, epoch in known.items() if cell & OVERVIEW), default=0) if overview else self.latest
 
-    def after(self, seq: int, changed: Iterable[int] | None) -> "Epochs":
+    def after(self, seq: int, changed: Iterable[int] | None, overview: bool = False) -> "Epochs":
         """The epochs once event `seq` touched the level-12 cells `changed` (None: everywhere)."""
-        touched = {WHOLE_LAYER} if changed is None else with_parents(changed)
-        if all(self.cells.get(cell, 0) >= seq for cell in touched) and self.latest >= seq:
+        mark, latest = OVERVIEW if overview else 0, self.latest if overview else max(self.latest, seq)
+        touched = {cell | mark for cell in ({WHOLE_LAYER} if changed is None else with_parents(changed))}
+        if all(self.cells.get(cell, 0) >= seq for cell in touched) and self.latest == latest:
             return self
         newer = {cell: max(seq, self.cells.get(cell, 0)) for cell in touched}
-        return Epochs(max(self.latest, seq), MappingProxyType({**self.cells, **newer}))
+        return Epochs(latest, MappingProxyType({**self.cells, **newer}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +92,23 @@ class Catalog:
         row = self.published.get(code)
         return row.updated_at if row else None
 
-    def epoch_of(self, layer_id: str, cells: Iterable[int] = ()) -> int:
-        """The epoch of a layer, or the newest of its coarse `cells` (level << 48 | row << 24 | column); 0 for an unknown layer."""
+    def epoch_of(self, layer_id: str, cells: Iterable[int] = (), overview: bool = False) -> int:
+        """The epoch of a layer, or the newest of its coarse `cells` (level << 48 | row << 24 | column); 0 for an unknown layer.
+
+        A tile made from the overview asks for the epoch of the `overview`: what it shows changes when that is refreshed, not when the rows do.
+        """
         layer = self.by_id.get(layer_id)
         known = self.epochs.get(layer.number) if layer else None
-        return known.of(cells) if known else 0
+        return known.of(cells, overview) if known else 0
 
     def after(self, event: Event) -> "Catalog":
-        """The snapshot once a change of a layer's rows is known."""
+        """The snapshot once a change of a layer's rows, or of its overview, is known."""
         layer = next((layer for layer in self.by_id.values() if layer.number == event.layer), None)
-        if event.topic != "layer" or layer is None:
+        if event.topic not in _EPOCH_TOPICS or layer is None:
             return replace(self, epoch=max(self.epoch, event.seq))
-        epochs = self.epochs.get(layer.number, Epochs(layer.epoch)).after(event.seq, event.cells)
-        newer = layer.model_copy(update={"epoch": max(epochs.latest, layer.epoch), "updated_at": event.at})
+        overview = event.topic == "overview"
+        epochs = self.epochs.get(layer.number, Epochs(layer.epoch)).after(event.seq, event.cells, overview)
+        newer = layer if overview else layer.model_copy(update={"epoch": max(epochs.latest, layer.epoch), "updated_at": event.at})
         return replace(
             self,
             epoch=max(self.epoch, event.seq),

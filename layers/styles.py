@@ -1,7 +1,7 @@
 """MapLibre styles of products and of the base map, drawn from the same symbols and legends that the page shows; nothing from outside."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +9,7 @@ from layers.catalog import Catalog
 from twin.codes import code_list
 from twin.errors import NotFound
 from twin.fields import Role
-from twin.layer import Bounds, Layer
+from twin.layer import Bounds, Layer, TileSource
 from twin.product import LegendEntry, Product, ProductLayer, Symbol
 from twin.view import Scope
 
@@ -24,6 +24,12 @@ _PLANNED_OPACITY = 0.45
 _LAYERS_PER_SOURCE = 16
 _FONTS = ["Noto Sans SC", "Microsoft YaHei", "sans-serif"]
 _METRES_PER_FLOOR = 3.0
+#: How many things a feature of a low zoom stands for, and how much wider ten of them are than one.
+_COUNT: Any = ["to-number", ["get", "count"], 1]
+_CLUSTER_PX = 3.5
+_LEAST_ICON_PX = 8.0
+_ICON_SHARE = 1.4 / 15
+"""Side of an icon of 15 px in radii of the circle around it."""
 _TILE_PX, _SCREEN_PX = 512, 900
 
 
@@ -41,8 +47,9 @@ def product_style(product: Product, catalog: Catalog, base_url: str, scope: Scop
             "twin:review_number": product.review_number,
         },
         **_camera([layer for _, layer in drawn]),
+        **({"sprite": f"{base_url}/sprites/icons"} if any(entry.symbol.icon for entry, _ in drawn) else {}),
         "sources": _sources([layer for _, layer in drawn], base_url),
-        "layers": [_background(), *_style_layers(drawn)],
+        "layers": [_background(), *style_layers(drawn, _source)],
     }
 
 
@@ -87,15 +94,25 @@ def _camera(layers: list[Layer]) -> JSON:
     return {"center": [round((box[0] + box[2]) / 2, 6), round((box[1] + box[3]) / 2, 6)], "zoom": round(min(max(zoom, 0), 16), 2)}
 
 
-def _style_layers(drawn: list[tuple[ProductLayer, Layer]]) -> Iterator[JSON]:
-    """All shapes in the product's order, then all labels on top."""
+def style_layers(drawn: Sequence[tuple[ProductLayer, Layer]], source_of: Callable[[int], str]) -> Iterator[JSON]:
+    """All shapes in the given order, then all labels on top; `source_of` names the source of the layer at a place."""
     labels = []
-    for index, (entry, layer) in enumerate(drawn):
-        common = _common(entry, layer, _source(index))
-        yield from ({**common, **part, "id": f"{layer.id}:{part['id']}"} for part in _shapes(entry.symbol, layer))
+    for index, (entry, layer), inside in ((at, pair, name) for at, pair in enumerate(drawn) for name in _inside(pair[1])):
+        common = _common(entry, layer, source_of(index)) | {"source-layer": inside}
+        mark = layer.id if inside == layer.id else f"{layer.id}:{inside}"
+        for part in _shapes(entry.symbol, layer):
+            layout = {**common["layout"], **part.get("layout", {})}
+            least = max(common["minzoom"], part.get("minzoom", 0))
+            yield {**common, **part, "minzoom": least, "layout": layout, "id": f"{mark}:{part['id']}"}
         if entry.symbol.label_field:
-            labels.append({**common, **_label(entry, layer)})
+            labels.append({**common, **_label(entry, layer), "id": f"{mark}:label"})
     yield from labels
+
+
+def _inside(layer: Layer) -> tuple[str, ...]:
+    """What the layer is called inside its tiles: an archive may hold several, by names of their own."""
+    contents = layer.archive.vector_layers if layer.archive else ()
+    return tuple(content.id for content in contents) if len(contents) > 1 else (layer.id,)
 
 
 def _common(entry: ProductLayer, layer: Layer, source: str) -> JSON:
@@ -114,6 +131,8 @@ def _shapes(symbol: Symbol, layer: Layer) -> Iterator[JSON]:
         yield _line("line", color(symbol), symbol)
     elif symbol.kind == "circle":
         yield from [_circle(symbol)] if symbol.radius_px else []
+        yield from [_icon(symbol)] if symbol.radius_px and symbol.icon else []
+        yield from [_counts()] if layer.tile_source is TileSource.OVERVIEW else []
     else:
         yield from _areas(symbol, layer)
 
@@ -189,10 +208,54 @@ def _circle(symbol: Symbol) -> JSON:
         "paint": {
             "circle-color": color(symbol),
             "circle-opacity": symbol.opacity,
-            "circle-radius": ["interpolate", ["linear"], ["zoom"], 8, round(radius * 0.5, 2), 14, radius, 19, round(radius * 1.8, 2)],
+            "circle-radius": [
+                "interpolate",
+                ["linear"],
+                ["zoom"],
+                8,
+                _clustered(round(radius * 0.5, 2)),
+                14,
+                _clustered(radius),
+                19,
+                round(radius * 1.8, 2),
+            ],
             "circle-stroke-color": symbol.outline_color or "#FFFFFF",
             "circle-stroke-width": 1,
         },
+    }
+
+
+def _icon(symbol: Symbol) -> JSON:
+    """The icon of a point of its own, from where its circle is large enough to hold one; it neither hides names nor gives way to them."""
+    size = symbol.radius_px * _ICON_SHARE
+    readable = 14 + 5 * (_LEAST_ICON_PX / 15 / size - 1) / 0.8
+    return {
+        "id": "icon",
+        "type": "symbol",
+        "minzoom": round(max(13.0, readable), 1),
+        "filter": ["<=", _COUNT, 1],
+        "layout": {
+            "icon-image": f"{symbol.icon}-white",
+            "icon-size": ["interpolate", ["linear"], ["zoom"], 14, round(size, 3), 19, round(size * 1.8, 3)],
+            "icon-allow-overlap": True,
+            "icon-ignore-placement": True,
+        },
+    }
+
+
+def _clustered(radius: float) -> Any:
+    """A cluster of an overview grows with the logarithm of its count; a point of its own stays as it is."""
+    return ["+", radius, ["*", _CLUSTER_PX, ["log10", ["max", 1, _COUNT]]]]
+
+
+def _counts() -> JSON:
+    """The number on a cluster."""
+    return {
+        "id": "count",
+        "type": "symbol",
+        "filter": [">", _COUNT, 1],
+        "layout": {"text-field": ["number-format", _COUNT, {}], "text-font": _FONTS, "text-size": 11},
+        "paint": {"text-color": "#1F242B", "text-halo-color": "#FFFFFF", "text-halo-width": 1.4},
     }
 
 

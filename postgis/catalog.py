@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from postgis.queries import load_queries
 from postgis.statement import Statement
 from twin.fields import Field
-from twin.layer import Layer
+from twin.layer import Layer, TileArchive
 
 _QUERIES = load_queries(__file__)
 _FIELDS = TypeAdapter(tuple[Field, ...])
@@ -20,18 +20,21 @@ LAST_SEQ = Statement(_QUERIES["last_seq"])
 FINEST_LEVEL, COARSEST_LEVEL = 12, 4
 WHOLE_LAYER = 0
 """The cell number that stands for the whole layer."""
+OVERVIEW = 1 << 62
+"""The bit of a cell number that means the layer's overview there, not its rows."""
 
 
 def to_layer(record: Mapping[str, Any]) -> Layer:
     """A layer from a row of `LAYERS`; `fields` may be JSON text."""
     values = dict(record)
     fields, bounds = values.pop("fields"), values.pop("bounds")
-    span = (values.pop("time_from"), values.pop("time_to"))
+    span, archive = (values.pop("time_from"), values.pop("time_to")), values.pop("archive")
     return Layer(
         **values,
         fields=_FIELDS.validate_json(fields) if isinstance(fields, str) else _FIELDS.validate_python(fields),
         bounds_4490=tuple(bounds) if bounds else None,
         time_extent=None if span == (None, None) else span,
+        archive=TileArchive.model_validate_json(archive) if isinstance(archive, str) else archive,
     )
 
 

@@ -6,6 +6,7 @@ The text depends only on the *shape* of a view (which of its parts are there), s
 from collections.abc import Callable, Hashable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -16,9 +17,9 @@ from sqlalchemy.types import TypeEngine
 from postgis.statement import Binds, Statement, Template, compile_asyncpg, compile_template
 from twin.errors import BadParameter
 from twin.fields import BASE_COLUMNS, Field, FieldType
+from twin.grids import tile_bounds_4490
 from twin.layer import Bounds, Layer
 from twin.view import Bbox, TileArea, View
-from twin.webmercator import tile_bounds_4490
 
 __all__ = ["compile_asyncpg", "count_statement", "fingerprint", "select_rows", "statement"]
 
@@ -65,7 +66,7 @@ def statement(view: View, layer: Layer) -> Statement:
 def count_statement(view: View, layer: Layer) -> Statement:
     """How many objects `view` matches over all pages, as one row with the column `matched`."""
     binds, table = Binds(view), source(view, layer)
-    counted = sa.func.count(sa.distinct(table.c.oid)) if _many_versions(view) else sa.func.count()
+    counted = sa.func.count() if one_version(view) else sa.func.count(sa.distinct(table.c.oid))
     return compile_asyncpg(sa.select(counted.label("matched")).select_from(table).where(*conditions(view, layer, table, binds)))
 
 
@@ -87,7 +88,7 @@ def fingerprint(layer: Layer) -> str:
     known = _fingerprints.get(id(layer))
     if known is not None and known[0] is layer:
         return known[1]
-    text = layer.model_dump_json(include={"id", "fields", "geometry_type", "min_zoom"})
+    text = layer.model_dump_json(include={"id", "fields", "geometry_type", "min_zoom", "archive", "tile_source"})
     return remember(_fingerprints, id(layer), (layer, blake2b(text.encode(), digest_size=12).hexdigest()))[1]
 
 
@@ -123,7 +124,7 @@ def source(view: View, layer: Layer) -> Columns:
 def conditions(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> list[Condition]:
     """WHERE of a view without its page; what the caller may see comes first."""
     return [
-        *_scope_terms(view, layer, table, binds),
+        *scope_terms(view, layer, table, binds),
         *_area_terms(view, table, binds),
         *_version_terms(view, table, binds),
         *_plan_terms(view, layer, table, binds),
@@ -134,17 +135,24 @@ def conditions(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> 
 
 def newest_only(select: Select[Any], view: View, table: Columns) -> Select[Any]:
     """Over an interval, one row per object: its newest version."""
-    if not _many_versions(view):
+    if one_version(view):
         return select
     return select.ext(distinct_on(table.c.oid)).order_by(table.c.oid, sa.func.lower(table.c.valid).desc())
 
 
-def published(view: View, layer: Layer, table: Columns, names: tuple[str, ...] | None) -> Iterator[tuple[Field, ColumnElement[Any]]]:
-    """The fields called `names` (None: all) with the expression for their value; a masked one is NULL."""
+def published(
+    view: View, layer: Layer, table: Columns, names: tuple[str, ...] | None, column: Callable[[Field], str] = attrgetter("column")
+) -> Iterator[tuple[Field, ColumnElement[Any]]]:
+    """The fields called `names` (None: all) with the expression for their value, in its `column`; a masked one is NULL."""
     wanted = [_known(layer, name) for name in names] if names is not None else list(layer.fields)
     for field in wanted:
         masked = field.name in view.scope.masked_fields
-        yield field, sa.cast(sa.null(), _TYPES[field.type]) if masked else sa.type_coerce(table.c[field.column], _TYPES[field.type])
+        yield field, sa.cast(sa.null(), _TYPES[field.type]) if masked else sa.type_coerce(table.c[column(field)], _TYPES[field.type])
+
+
+def one_version(view: View) -> bool:
+    """Whether an object can match with one of its versions only."""
+    return view.valid_at is None or (view.valid_at.start is not None and view.valid_at.start == view.valid_at.end)
 
 
 def _rows(view: View, layer: Layer, binds: Binds[View]) -> Select[Any]:
@@ -156,7 +164,7 @@ def _rows(view: View, layer: Layer, binds: Binds[View]) -> Select[Any]:
         return select
     return (
         select.where(table.c.oid > binds("after", BIGINT, lambda v: v.page.after_oid if v.page else 0))
-        .order_by(*([] if _many_versions(view) else [table.c.oid]))
+        .order_by(*([table.c.oid] if one_version(view) else []))
         .limit(binds("limit", BIGINT, lambda v: v.page.limit if v.page else 0))
     )
 
@@ -169,7 +177,8 @@ def _geojson(table: Columns, crs: int) -> ColumnElement[str]:
     return sa.func.ST_AsGeoJSON(sa.func.ST_Transform(geometry, literal(crs)), literal(_METRE_DIGITS), literal(0))
 
 
-def _scope_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> Iterator[Condition]:
+def scope_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> Iterator[Condition]:
+    """What the caller may see; the views ask the same of `twin.scope`, as a second wall."""
     if not view.scope.may_read(layer.access):
         yield sa.false()
     if view.scope.divisions:
@@ -195,7 +204,7 @@ def tile_box(view: View) -> Bounds:
     """The box of the view's tile in degrees, buffer included."""
     area = view.area
     assert isinstance(area, TileArea)  # noqa: S101  (the shape says so)
-    return tile_bounds_4490(area.z, area.x, area.y, area.buffer)
+    return tile_bounds_4490(area.grid, area.z, area.x, area.y, area.buffer)
 
 
 def _inside(table: Columns, binds: Binds[View], name: str, bounds: Bounds, read: Callable[[View], Any]) -> Condition:
@@ -232,7 +241,7 @@ def _version_terms(view: View, table: Columns, binds: Binds[View]) -> Iterator[C
 def _valid(view: View, table: Columns, binds: Binds[View]) -> Condition:
     if view.valid_at is None:
         return _contains(table.c.valid, sa.func.now())
-    if not _many_versions(view):
+    if one_version(view):
         return _contains(table.c.valid, binds("at", INSTANT, lambda v: v.valid_at.start if v.valid_at else None))
     start = binds("from", INSTANT, lambda v: v.valid_at.start if v.valid_at else None)
     end = binds("to", INSTANT, lambda v: v.valid_at.end if v.valid_at else None)
@@ -276,11 +285,6 @@ def _unknown(layer: Layer, name: str) -> BadParameter:
         f"图层 {layer.id!r} 没有可查询的字段 {name[:60]!r}",
         place=name[:60],
     )
-
-
-def _many_versions(view: View) -> bool:
-    """Whether an object can match with more than one of its versions."""
-    return view.valid_at is not None and (view.valid_at.start is None or view.valid_at.start != view.valid_at.end)
 
 
 def _wraps(bounds: Bounds | None) -> bool | None:

@@ -31,6 +31,7 @@ _STEP_SOONER_S = 0.2
 #: kind → "module:function"; the function is loaded when its first job runs.
 JOBS: dict[str, str] = {
     "import": "importers.job:run_import",
+    "warm": "tiles.warm:run_warm",
 }
 
 

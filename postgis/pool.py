@@ -57,6 +57,10 @@ _OUTDATED = (
 )
 
 
+class Outdated(Unavailable):
+    """The statement names a table or column that is not there: its writer knew another state of the catalogue."""
+
+
 class HotPool:
     """A fixed number of connections to one database, all as the read-only serving role."""
 
@@ -228,10 +232,13 @@ async def _twice(held: _Held, state: _State, statement: Statement, timeout_s: fl
         held.forget()
     try:
         return await _once(held, state, statement, timeout_s)
-    except (*_LOST, *_OUTDATED) as exc:
+    except _OUTDATED as exc:
+        held.forget()
+        raise Outdated("the layers are being changed", "图层正在变更", mend="请稍后重试") from exc
+    except _LOST as exc:
         _raise_unless_lost(exc)
         held.drop()
-        raise Unavailable("the database went away twice, or its layers are being changed", "数据库暂不可用", mend="请稍后重试") from exc
+        raise Unavailable("the database went away twice", "数据库暂不可用", mend="请稍后重试") from exc
 
 
 async def _once(held: _Held, state: _State, statement: Statement, timeout_s: float) -> list[Any]:

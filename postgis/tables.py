@@ -98,9 +98,43 @@ layer = Table(
     _must("extent_epoch", BigInteger),
 )
 
+tile_archive = Table(
+    "tile_archive",
+    metadata,
+    _key("layer", Integer),
+    _must("sha256", LargeBinary),
+    _must("size", BigInteger),
+    _must("vector_layers", JSONB),
+)
+
 layer_epoch = Table("layer_epoch", metadata, _key("layer", Integer), _must("epoch", BigInteger), _must("at", _Instant))
 cell_epoch = Table("cell_epoch", metadata, _key("layer", Integer), _key("cell", BigInteger), _must("epoch", BigInteger))
 due = Table("due", metadata, _must("layer", Integer), _must("at", _Instant))
+
+tile_state = Table(
+    "tile_state",
+    metadata,
+    _key("layer", Integer),
+    _must("generation", BigInteger),
+    _must("base", Text),
+    _must("overview", Text),
+    _must("overview_seq", BigInteger),
+    _may("built_at", _Instant),
+    _must("body", Text),
+)
+tile_note = Table("tile_note", metadata, _must("layer", Integer), _may("oid", BigInteger))
+
+overview = Table(
+    "overview", metadata, _key("layer", Integer), _must("kind", Text), *(_must(name, BigInteger) for name in ("generation", "seen"))
+)
+
+overview_dirty = Table(
+    "overview_dirty",
+    metadata,
+    _must("layer", Integer),
+    *(_must(name, BigInteger) for name in ("oid", "quad")),
+    *(_must(side, Double) for side in ("west", "south", "east", "north")),
+)
 
 outbox = Table(
     "outbox",

@@ -1,4 +1,4 @@
-"""The worker process: runs jobs, sweeps those of dead workers and ticks the clock; a killed database only makes it wait."""
+"""The worker process: runs jobs, sweeps those of dead workers, ticks the clock and refreshes tiles; a killed database only makes it wait."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ import procrastinate
 import psycopg
 from procrastinate.exceptions import ConnectorException
 
-from postgis import clock, jobs, outbox
+from postgis import clock, jobs, outbox, overviews, twins
 from postgis.connect import IMPORTER, Database, connect
 from postgis.jobs import JobResult, RunningJob
 from twin.errors import TwinError
@@ -26,7 +26,12 @@ _CLOCK_AT_MOST_S = 60.0
 _CLOCK_AT_LEAST_S = 1.0
 _RETRY_S = 1.0
 _CANCEL_GRACE_S = 30.0
+_TILES_AT_MOST_S, _TILES_AT_LEAST_S, _TILES_AGAIN_S = 60.0, 0.2, 5.0
 _AWAY = (psycopg.OperationalError, ConnectorException, OSError)
+
+TileStep = Callable[[psycopg.Connection[object]], bool]
+#: What keeps tiles up to the rows, in this order: an overview is made from its twin. True: not everything could be done, try again soon.
+TILE_STEPS: tuple[TileStep, ...] = (twins.refresh, overviews.refresh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ async def run_worker(database: Database, home: Path, stop: asyncio.Event | None 
         _forever("queue", stop, lambda: _work(database, home, concurrency, pace)),
         _forever("sweep", stop, lambda: _sweep(database, pace)),
         _forever("clock", stop, lambda: _tick(database)),
+        _forever("tiles", stop, lambda: _refresh_tiles(database)),
     )
     tasks = [asyncio.create_task(loop) for loop in loops]
     await stop.wait()
@@ -164,6 +170,27 @@ async def _tick(database: Database) -> None:
                 await asyncio.wait_for(changed.wait(), _wait_s(due))
     finally:
         listening.cancel()
+
+
+async def _refresh_tiles(database: Database) -> None:
+    """Do all that tiles wait for whenever something changed, and again soon where somebody was in the way."""
+    changed = asyncio.Event()
+    listening = asyncio.create_task(_note_changes(database, changed))
+    try:
+        while True:
+            changed.clear()
+            again = await asyncio.to_thread(_step_tiles, database)
+            await asyncio.sleep(_TILES_AT_LEAST_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), _TILES_AGAIN_S if again else _TILES_AT_MOST_S)
+    finally:
+        listening.cancel()
+
+
+def _step_tiles(database: Database) -> bool:
+    with connect(database, IMPORTER) as connection:
+        again = [step(connection) for step in TILE_STEPS]
+    return any(again)
 
 
 async def _note_changes(database: Database, changed: asyncio.Event) -> None:

@@ -92,7 +92,11 @@ def children(home: Path) -> set[int]:
 @pytest.mark.parametrize(
     ("words", "environment", "said"),
     [
-        (["export"], {}, "does not exist yet"),
+        (["export", "nothing", "--pmtiles", "/tmp/x.pmtiles"], {}, "nothing"),
+        (["export", "a", "--pmtiles", "/tmp/x.pmtiles", "--grid", "CGCS2000Quad"], {}, "cannot be written"),
+        (["export", "a", "--pmtiles", "/tmp/x.pmtiles", "--bbox", "1,2,3"], {}, "bbox"),
+        (["export", "a"], {}, "--pmtiles"),
+        (["warm", "nothing"], {}, "nothing"),
         (["no-such-command"], {}, "No such command"),
         (["import", "/no/such/file.shp"], {}, "/no/such/file.shp"),
         (["import", "run", "--crs", "EPSG:nine"], {}, "crs"),
@@ -140,6 +144,27 @@ def test_layers_as_json_and_keys_that_are_shown_once(twin: Twin) -> None:
     assert twin("key", "revoke", "another-system").returncode == 0
     assert read_holder(twin.home) is None
     assert not Cluster(twin.home).health(), "a command stops the cluster that it started"
+
+
+def test_a_layer_goes_out_and_comes_in_again(twin: Twin, tmp_path: Path) -> None:
+    rows = tmp_path / "houses.geojson"
+    squares = [[[x, 22.5], [x + 0.001, 22.5], [x + 0.001, 22.501], [x, 22.5]] for x in (114.0, 114.1)]
+    features = [{"type": "Feature", "properties": {"名": "楼"}, "geometry": {"type": "Polygon", "coordinates": [ring]}} for ring in squares]
+    rows.write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
+    assert twin("import", str(rows)).returncode == 0
+    out = tmp_path / "houses.pmtiles"
+    done = twin("export", "houses", "--pmtiles", str(out), "--max-zoom", "12", "--processes", "1")
+    assert done.returncode == 0, done.stderr
+    assert "瓦片 tiles" in done.stdout and "Making tiles" in done.stderr
+    back = twin("import", str(out), "--layer", "frozen")
+    assert back.returncode == 0, back.stderr
+    assert "houses.pmtiles → frozen" in back.stdout
+    assert [(row["id"], row["kind"]) for row in json.loads(twin("layers", "--json").stdout)] == [("frozen", "tiles"), ("houses", "objects")]
+    assert twin("export", "frozen", "--pmtiles", str(tmp_path / "again.pmtiles")).returncode == 0
+    warmed = twin("warm", "houses", "frozen", "--max-zoom", "10")
+    assert warmed.returncode == 0, warmed.stderr
+    assert "新做 made" in warmed.stdout and any((twin.home / "cache" / "tiles").iterdir())
+    assert twin("import", str(rows), "--layer", "frozen").returncode == 2
 
 
 def test_help_is_quick() -> None:

@@ -6,25 +6,26 @@ from functools import lru_cache
 
 from postgis.catalog import COARSEST_LEVEL, FINEST_LEVEL
 from twin.errors import BadParameter
-from twin.webmercator import MAX_ZOOM, tile_bounds_4490
+from twin.grids import Grid, last_column, last_row, levels, tile_bounds_4490
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,7}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class TileAddress:
-    """A tile of WebMercatorQuad: zoom, column from the west, row from the north."""
+    """A tile of a grid: zoom, column from the west, row from the north."""
 
     z: int
     x: int
     y: int
+    grid: Grid = Grid.WEB_MERCATOR
 
 
-def read_address(z: str, x: str, y: str) -> TileAddress:
-    """The tile at z/x/y; BadParameter (its place is z, x or y) unless all are ASCII integers inside the grid of zooms 0 to 22."""
-    zoom = _read(z, "z", MAX_ZOOM)
-    last = (1 << zoom) - 1
-    return TileAddress(zoom, _read(x, "x", last), _read(y, "y", last))
+def read_address(z: str, x: str, y: str, grid: Grid = Grid.WEB_MERCATOR) -> TileAddress:
+    """The tile at z/x/y; BadParameter (its place is z, x or y) unless all are ASCII integers inside the grid."""
+    zooms = levels(grid)
+    zoom = _read(z, "z", zooms[-1], zooms[0])
+    return TileAddress(zoom, _read(x, "x", last_column(grid, zoom)), _read(y, "y", last_row(grid, zoom)), grid)
 
 
 @lru_cache(maxsize=8192)
@@ -37,18 +38,18 @@ def coarse_cells(address: TileAddress, buffer: int) -> tuple[int, ...]:
         return ()
     level = min(address.z, FINEST_LEVEL)
     size = 360.0 / (1 << level)
-    west, south, east, north = tile_bounds_4490(address.z, address.x, address.y, buffer)
+    west, south, east, north = tile_bounds_4490(address.grid, address.z, address.x, address.y, buffer)
     columns = range(int((west + 180.0) / size), int((east + 180.0) / size) + 1)
     rows = range(int((90.0 - north) / size), int((90.0 - south) / size) + 1)
     return tuple([level << 48 | row << 24 | column for row in rows for column in columns])
 
 
-def _read(text: str, place: str, last: int) -> int:
-    if not _NUMBER.fullmatch(text) or int(text) > last:
+def _read(text: str, place: str, last: int, first: int = 0) -> int:
+    if not _NUMBER.fullmatch(text) or not first <= int(text) <= last:
         shown = text[:60]
         raise BadParameter(
-            f"{place}={shown!r} is outside the grid: expected an integer from 0 to {last}",
-            f"{place}={shown!r} 超出瓦片网格，应为 0 到 {last} 的整数",
+            f"{place}={shown!r} is outside the grid: expected an integer from {first} to {last}",
+            f"{place}={shown!r} 超出瓦片网格，应为 {first} 到 {last} 的整数",
             place=place,
         )
     return int(text)

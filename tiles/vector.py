@@ -1,29 +1,29 @@
-"""Vector tiles: what is asked becomes Views, equal askers share one query, and an ETag needs no database."""
+"""Vector tiles: what is asked becomes Views, read where they are quickest to read, and an ETag needs no database."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta, timezone
 from hashlib import blake2b
 from typing import Protocol
 
-from isal import igzip
-
 from layers.catalog import Catalog
 from postgis.features import fingerprint
-from postgis.mvt import tile_statement
-from postgis.pool import HotPool
+from postgis.mvt import best_source, tile_statement
+from postgis.mvt_units import area_of
+from postgis.pool import HotPool, Outdated
+from tiles.archive import Archives
 from tiles.grid import TileAddress, coarse_cells
 from twin.errors import BadParameter
-from twin.layer import Access, GeometryType, Layer
+from twin.fields import FieldType, Role
+from twin.grids import Grid
+from twin.layer import Access, GeometryType, Layer, LayerKind, TileSource
 from twin.view import PUBLIC, Equals, Scope, TileArea, TimeSpan, View
 
 MAX_LAYERS = 16
-MIN_GZIP_BYTES = 1024
-_THREAD_GZIP_BYTES = 512 * 1024
-_GZIP_LEVEL = 1
 _TIMEOUT_S = 6.0
 _BUFFER, _POINT_BUFFER = 64, 128
-_RECIPE = "1"
+_DAY_ZONE = timezone(timedelta(hours=8))
+"""Where a date begins, as imports have it."""
+_RECIPE = "2"
 """Part of every ETag: raise it when the same rows give other bytes."""
 
 
@@ -57,6 +57,10 @@ class TileAsk:
     scope: Scope
     options: TileOptions
     etag: str
+    look: str = ""
+    """How it is drawn, where it is a picture: the same place looks different in each."""
+    lasting: bool = True
+    """Whether nothing but a change of the rows, and with it a new epoch, gives other bytes; an overview follows its rows a little later."""
 
     @property
     def epoch(self) -> int:
@@ -70,20 +74,11 @@ class TileAsk:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """Bytes to send: MVT, gzipped or not; empty when nothing is there."""
+class RawTile:
+    """A tile as it was made: uncompressed MVT; empty when nothing is there."""
 
     body: bytes
-    gzipped: bool
-    truncated: bool
-
-
-@dataclass(slots=True)
-class _Flight:
-    """A tile being made, and how many wait for it."""
-
-    task: asyncio.Task[Tile]
-    waiters: int = 0
+    truncated: bool = False
 
 
 @dataclass(slots=True)
@@ -92,7 +87,8 @@ class VectorTiles:
 
     pool: HotPool
     catalog: LiveSnapshot
-    _flights: dict[tuple[str, bool], _Flight] = field(default_factory=dict)
+    archives: Archives | None = None
+    """Where the tiles of layers of kind TILES lie; without it they are empty."""
 
     def layers(self, ids: tuple[str, ...], scope: Scope) -> tuple[Layer, ...]:
         """The layers called `ids`; NotFound for one that is absent or hidden from `scope`, BadParameter for too many or repeated ones."""
@@ -104,62 +100,77 @@ class VectorTiles:
         return tuple([snapshot.layer(layer_id, scope) for layer_id in ids])
 
     def ask(self, layers: tuple[Layer, ...], address: TileAddress, scope: Scope, options: TileOptions = NOTHING_SPECIAL) -> TileAsk:
-        """What `encode` will make, with its ETag (without quotes and encoding suffix); touches no database."""
-        scope, snapshot = _widest(layers, scope), self.catalog.snapshot
-        cells = coarse_cells(address, _POINT_BUFFER)
-        parts = [_RECIPE, f"{address.z}/{address.x}/{address.y}", scope.key]
-        parts.extend([f"{fingerprint(layer)}.{snapshot.epoch_of(layer.id, cells)}" for layer in layers])
+        """What `make` will make, with its ETag (without quotes and encoding suffix); touches no database."""
+        scope, cells = _widest(layers, scope), coarse_cells(address, _POINT_BUFFER)
         if options is not NOTHING_SPECIAL:
-            parts.append(repr(options))
-        return TileAsk(layers, address, scope, options, blake2b("\n".join(parts).encode(), digest_size=12).hexdigest())
+            options = replace(options, filters=tuple(sorted(options.filters, key=repr)))
+        views = [_view(layer, address, scope, options) for layer in layers]
+        sources = list(map(best_source, views, layers))
+        parts = [_RECIPE, f"{address.grid}/{address.z}/{address.x}/{address.y}", scope.key]
+        parts.extend(map(self._version, views, layers, sources, [cells] * len(layers)))
+        if options is not NOTHING_SPECIAL:
+            parts.append(repr((options.plan, options.filters)))
+        etag = blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
+        return TileAsk(layers, address, scope, options, etag, lasting=TileSource.OVERVIEW not in sources)
 
-    async def encode(self, ask: TileAsk, gzip: bool = False) -> Tile:
-        """Make the tile, once for all who ask for it now; Unavailable when the database is away or the tile takes over 6 s."""
-        shown = tuple([layer for layer in ask.layers if layer.min_zoom <= ask.address.z])
+    def _version(self, view: View, layer: Layer, source: TileSource, cells: tuple[int, ...]) -> str:
+        """What of a layer decides its bytes: how it is read, the last change of what is read, and the moment shown."""
+        epoch = self.catalog.snapshot.epoch_of(layer.id, cells, overview=source is TileSource.OVERVIEW)
+        return f"{fingerprint(layer)}.{source}.{epoch}.{view.valid_at}"
+
+    async def make(self, ask: TileAsk) -> RawTile:
+        """The tile, made now; Unavailable when the database is away or the tile takes over 6 s."""
+        ready = b"" if self.archives is None else await self.archives.body(ask.layers, ask.scope, ask.address)
+        shown = tuple([layer for layer in ask.layers if layer.min_zoom <= ask.address.z and layer.kind is LayerKind.OBJECTS])
         if not shown:
-            return Tile(b"", False, False)
-        return await self._shared((ask.etag, gzip), lambda: self._make(shown, ask, gzip))
+            return RawTile(ready)
+        views = [_view(layer, ask.address, ask.scope, ask.options) for layer in shown]
+        body, truncated = await self._read(views, shown, ask.scope)
+        return RawTile(body + ready, truncated)
 
-    async def _shared(self, key: tuple[str, bool], make: Callable[[], Awaitable[Tile]]) -> Tile:
-        """Join the flight of `key` or start it; it is called off when the last who waits for it leaves."""
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.ensure_future(make()))
-            flight.task.add_done_callback(lambda _: self._flights.pop(key, None))
-        flight.waiters += 1
-        try:
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiters -= 1
-            if not flight.waiters and not flight.task.done():
-                self._flights.pop(key, None)
-                flight.task.cancel()
-
-    async def _make(self, layers: tuple[Layer, ...], ask: TileAsk, gzip: bool) -> Tile:
-        statement = tile_statement([_view(layer, ask) for layer in layers], layers)
-        row = (await self.pool.fetch(statement, ask.scope, _TIMEOUT_S))[0]
-        body, truncated = row
-        if not gzip or len(body) < MIN_GZIP_BYTES:
-            return Tile(body, False, truncated)
-        return Tile(await _gzipped(body), True, truncated)
+    async def _read(self, views: list[View], layers: tuple[Layer, ...], scope: Scope) -> tuple[bytes, bool]:
+        """Body and whether it is cut: from the twins where they are fresh, else from the rows; of too many features the largest."""
+        sources, ranked = list(map(best_source, views, layers)), False
+        while True:
+            statement = tile_statement(views, layers, sources, ranked)
+            try:
+                body, truncated, fresh = (await self.pool.fetch(statement, scope, _TIMEOUT_S))[0]
+            except Outdated:
+                if all(source is TileSource.LIVE for source in sources):
+                    raise
+                sources = [TileSource.LIVE] * len(sources)
+                continue
+            if not all(fresh):
+                sources = [source if known else _next(source, view) for source, known, view in zip(sources, fresh, views, strict=True)]
+            elif truncated and not ranked:
+                ranked = True
+            else:
+                return body, truncated
 
 
-async def _gzipped(body: bytes) -> bytes:
-    """Compressed quickly; off the loop when it would hold it up."""
-    if len(body) > _THREAD_GZIP_BYTES:
-        return await asyncio.to_thread(_compress, body)
-    return _compress(body)
-
-
-def _compress(body: bytes) -> bytes:
-    return bytes(igzip.compress(body, _GZIP_LEVEL, mtime=0))
-
-
-def _view(layer: Layer, ask: TileAsk) -> View:
-    address, options = ask.address, ask.options
+def _view(layer: Layer, address: TileAddress, scope: Scope, options: TileOptions) -> View:
     buffer = _POINT_BUFFER if layer.geometry_type in (GeometryType.POINT, GeometryType.MULTIPOINT) else _BUFFER
-    area = TileArea(address.z, address.x, address.y, buffer)
-    return View(layer.id, ask.scope, area, valid_at=options.valid_at, plan=options.plan, filters=options.filters)
+    area = TileArea(address.z, address.x, address.y, buffer, address.grid)
+    moment = None if options.valid_at is None else _snapped(options.valid_at, layer)
+    return View(layer.id, scope, area, valid_at=moment, plan=options.plan, filters=options.filters)
+
+
+def _next(source: TileSource, view: View) -> TileSource:
+    """What to read when this is not fresh."""
+    return TileSource.TWIN if source is TileSource.OVERVIEW and area_of(view).grid is Grid.WEB_MERCATOR else TileSource.LIVE
+
+
+def _snapped(span: TimeSpan, layer: Layer) -> TimeSpan:
+    """The moment as exactly as the layer tells moments apart, so that asking by the millisecond finds what was kept: a past day where it
+    is dated by days, else the second. What was edited within such a day shows from the next one on."""
+    if span.start is None or span.start != span.end:
+        return TimeSpan(*(moment and moment.replace(microsecond=0) for moment in (span.start, span.end)))
+    moment = span.start.astimezone(_DAY_ZONE).replace(microsecond=0)
+    midnight = moment.replace(hour=0, minute=0, second=0)
+    dated = layer.role(Role.VALID_FROM)
+    if dated is not None and dated.type is FieldType.DATE and midnight + timedelta(days=1) <= datetime.now(UTC):
+        moment = midnight
+    return TimeSpan(moment, moment)
 
 
 def _widest(layers: tuple[Layer, ...], scope: Scope) -> Scope:

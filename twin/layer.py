@@ -22,6 +22,8 @@ class LayerKind(StrEnum):
     OBJECTS = "objects"
     CELLS = "cells"
     RASTER = "raster"
+    TILES = "tiles"
+    """Ready-made vector tiles in a file; there are no rows."""
 
 
 class Access(StrEnum):
@@ -42,6 +44,37 @@ class GeometryType(StrEnum):
     MULTIPOLYGON = "MultiPolygon"
     MIXED = "Geometry"
     NONE = "None"
+
+
+class TileContent(BaseModel):
+    """One layer inside the tiles of an archive, as its file describes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    fields: dict[str, str] = {}
+    description: str = ""
+    minzoom: int = 0
+    maxzoom: int = 22
+
+
+class TileArchive(BaseModel):
+    """The file that a layer of kind TILES reads: a PMTiles archive among the blobs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    vector_layers: tuple[TileContent, ...] = ()
+
+
+class TileSource(StrEnum):
+    """What the tiles of a layer are made from at present."""
+
+    LIVE = "live"
+    """The rows themselves: no twin, or one in doubt."""
+    TWIN = "twin"
+    OVERVIEW = "overview"
+    """The twin from zoom 14 on, its overview below."""
 
 
 class Layer(BaseModel):
@@ -71,6 +104,9 @@ class Layer(BaseModel):
     accuracy_note_zh: str = ""
     """Shown on the card, e.g. 示意，约 100 m 精度."""
     updated_at: datetime | None = None
+    tile_source: TileSource = TileSource.LIVE
+    archive: TileArchive | None = None
+    """Only of kind TILES."""
 
     def field(self, name: str) -> Field | None:
         """The field called `name`, or None."""

@@ -53,6 +53,8 @@ class Symbol(BaseModel):
     width_px: float = Field(default=1.0, ge=0, le=40)
     radius_px: float = Field(default=4.0, ge=0, le=40)
     dash: tuple[float, ...] = ()
+    icon: str = Field(default="", pattern=r"^[A-Za-z0-9-]{0,40}$")
+    """A Maki icon, white inside the circle of a point."""
     label_field: str = ""
     label_min_zoom: int = 12
     height_field: str = ""

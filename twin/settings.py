@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     )
     web_processes: int = Field(default_factory=default_processes, ge=1, le=64, description="Web processes")
     hot_connections: int = Field(default=2, ge=1, le=64, description="Database connections of one web process for tiles and features")
+    tile_memory_mb: int = Field(default=256, ge=0, description="Memory of one web process for finished tiles, in MiB")
+    tile_cache_mb: int = Field(default=2048, ge=0, description="Disk below TWIN_HOME/cache for finished tiles of all web processes, in MiB")
     drain_s: float = Field(default=20, ge=0, le=300, description="Seconds that running requests may take when the server stops")
     max_upload_mb: int = Field(default=2048, ge=1, description="Largest uploaded file, in MiB")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Smallest level that is logged")

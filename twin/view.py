@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from twin.grids import Grid
 from twin.layer import Access, Bounds
 
 
@@ -54,12 +55,13 @@ class Bbox:
 
 @dataclass(frozen=True, slots=True)
 class TileArea:
-    """An area: one tile of WebMercatorQuad, widened by `buffer` / 4096 of its width."""
+    """An area: one tile of `grid`, widened by `buffer` / 4096 of its width."""
 
     z: int
     x: int
     y: int
     buffer: int = 64
+    grid: Grid = Grid.WEB_MERCATOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -19,13 +20,41 @@ from postgis.blobs import BlobStore
 from postgis.cluster import Cluster
 from postgis.connect import Database
 from postgis.editing import EditorPool
+from postgis.identity import whose_data
 from postgis.pool import HotPool
+from tiles.archive import Archives
+from tiles.cache import MemoryCache
+from tiles.disk import Disk
+from tiles.raster import RasterTiles, from_cache
+from tiles.served import ServedTiles
+from tiles.shelf import Shelf
 from tiles.vector import VectorTiles
 from twin import __version__
 from twin.errors import TwinError
 from twin.settings import Settings, read_settings
 from twin.view import Scope
-from web import auth, collections, divisions, docs, events, health, imports, jobs, layers, logs, pages, products, search, styles
+from web import (
+    auth,
+    collections,
+    divisions,
+    docs,
+    esri,
+    events,
+    health,
+    imports,
+    jobs,
+    layers,
+    logs,
+    ogc_tiles,
+    pages,
+    products,
+    search,
+    sprites,
+    styles,
+    tile_counts,
+    tilejson,
+    wmts,
+)
 from web.callers import Callers
 from web.deps import House
 from web.errors import handle
@@ -35,14 +64,21 @@ from web.links import LinkMaker
 from web.metrics import Metrics
 from web.stopping import on_stop
 from web.supervise import ENDING
+from web.tile_memo import TileMemo
 from web.tiles import TileApp
 
 #: Order matters: the page's files are asked last.
 ROUTERS = (
     collections.router,
     collections.doors,
+    tilejson.router,
+    ogc_tiles.doors,
+    ogc_tiles.rest,
+    wmts.router,
+    esri.router,
     products.router,
     styles.router,
+    sprites.router,
     layers.router,
     divisions.router,
     search.router,
@@ -59,8 +95,11 @@ _SETTLE_STEP_S = 0.003
 
 
 def application() -> App:
-    """What granian calls in each of its processes."""
-    return create_app()
+    """What granian calls in each of its processes; what is there by now stays, so the collector need not walk over it while requests wait."""
+    made = create_app()
+    gc.collect()
+    gc.freeze()
+    return made
 
 
 def create_app(settings: Settings | None = None) -> App:
@@ -70,8 +109,10 @@ def create_app(settings: Settings | None = None) -> App:
         logs.configure(settings.log_level)
     house = build(settings, database_of(settings))
     health.watch(house)
-    door = TileApp(VectorTiles(house.pool, house.catalog), partial(_scope_of_request, house), house.links)
-    return Front(_tiles(house, door), _rest(house), house.links, house.metrics)
+    memo = TileMemo(house.catalog)
+    door = TileApp(house.tiles, house.raster, house.served, memo, partial(_scope_of_request, house))
+    tile_counts.watch(house.metrics, house.served, memo)
+    return Front(_tiles(house, door), rest_of(house), house.links, house.metrics, memo.quick)
 
 
 def database_of(settings: Settings) -> Database:
@@ -83,6 +124,11 @@ def build(settings: Settings, database: Database) -> House:
     """The parts of one process, none of them connected yet."""
     pool, editor = HotPool(database, settings.hot_connections), EditorPool(database)
     accounts, catalog = Accounts(editor), LiveCatalog(database, pool)
+    tiles = VectorTiles(pool, catalog, Archives(settings.home))
+    raster = RasterTiles(tiles, tiles.make, sprite=sprites.found())
+    makers = {"mvt": tiles.make, "png": raster.make}
+    served = ServedTiles(makers, MemoryCache(settings.tile_memory_mb << 20), _disk(settings, pool))
+    raster.fetch = from_cache(served)
     hub = Hub(
         partial(outbox.read_after, pool), partial(outbox.last_seq, pool), partial(outbox.listen, database), partial(_settled, catalog)
     )
@@ -97,10 +143,20 @@ def build(settings: Settings, database: Database) -> House:
         catalog=catalog,
         hub=hub,
         blobs=BlobStore(settings.home),
+        tiles=tiles,
+        served=served,
+        raster=raster,
     )
 
 
-def _rest(house: House) -> FastAPI:
+def _disk(settings: Settings, pool: HotPool) -> Disk | None:
+    """Where the web processes of this home keep tiles for each other and for after a restart."""
+    if not settings.tile_cache_mb:
+        return None
+    return Disk(Shelf(settings.home / "cache" / "tiles", settings.tile_cache_mb << 20), partial(whose_data, pool))
+
+
+def rest_of(house: House) -> FastAPI:
     """Everything but tiles."""
     api = FastAPI(
         title="粤图 Yuetu",
@@ -113,7 +169,8 @@ def _rest(house: House) -> FastAPI:
         lifespan=_lifespan,
     )
     api.state.house = house
-    api.include_router(collections.doors, prefix="/ogc", include_in_schema=False)
+    for doors in (collections.doors, ogc_tiles.doors):
+        api.include_router(doors, prefix="/ogc", include_in_schema=False)
     for router in ROUTERS:
         api.include_router(router)
     for kind in (TwinError, HTTPException, Exception):
@@ -142,6 +199,8 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await house.served.close()
+        house.raster.close()
         await house.catalog.stop()
         await house.pool.close()
         await asyncio.to_thread(house.editor.close)
@@ -157,9 +216,9 @@ def _tiles(house: House, door: TileApp) -> App:
     return tiles
 
 
-async def _scope_of_request(house: House, scope: Mapping[str, Any]) -> Scope:
-    """What the sender of a request may see."""
-    return scope_of(await house.callers.of(scope))
+async def _scope_of_request(house: House, scope: Mapping[str, Any], key: str) -> Scope:
+    """What the sender of a request may see, by a key in the address or by headers."""
+    return scope_of(await (house.callers.of_key(key) if key else house.callers.of(scope)))
 
 
 async def _settled(catalog: LiveCatalog, seq: int) -> None:

@@ -71,6 +71,10 @@ class Callers:
             return caller
         return (await self._remembered("token", shown.token) if shown.token else None) or ANONYMOUS
 
+    async def of_key(self, key: str) -> Caller:
+        """Who has this key, shown in an address: nobody when it is unknown, for other services' keys are sent there too."""
+        return await self._remembered("key", key) or ANONYMOUS
+
     def forget(self) -> None:
         """Ask the database again from now on: a login, logout or password change happened here."""
         self._known.clear()

@@ -9,9 +9,9 @@ from starlette.responses import Response, StreamingResponse
 
 from postgis.features import statement
 from twin.errors import BadParameter, NotFound
-from twin.layer import Layer, layer_number_of
+from twin.layer import Layer, LayerKind, layer_number_of
 from twin.view import Bbox, Page, Scope, View
-from web import caching, features, ogc, pages, values
+from web import caching, features, ogc, ogc_tilesets, pages, values
 from web.deps import CatalogDep, House, HouseDep, LinksDep, ScopeDep
 from web.features import CollectionFrame
 from web.json import GeoJson, Json, SchemaJson
@@ -63,7 +63,7 @@ async def landing(request: Request, links: LinksDep) -> Response:
 async def conformance(request: Request) -> Response:
     """The conformance classes that hold."""
     only_json(request)
-    return Json({"conformsTo": ogc.CONFORMANCE})
+    return Json({"conformsTo": [*ogc.CONFORMANCE, *ogc_tilesets.CONFORMANCE]})
 
 
 @doors.get("/collections", openapi_extra=documented(FORMAT_JSON))
@@ -97,7 +97,7 @@ async def schema(collection: str, request: Request, catalog: CatalogDep, scope: 
 @doors.get("/collections/{collection}/items", openapi_extra=documented(*_ITEMS), response_class=StreamingResponse)
 async def items(collection: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """Features as GeoJSON, in pages; each queryable is a parameter too."""
-    layer = catalog.layer(collection, scope)
+    layer = _with_items(catalog.layer(collection, scope))
     query = _items_query(request, layer)
     view = _view(layer, scope, query)
     headers = (
@@ -118,7 +118,7 @@ async def item(
     collection: str, item: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep
 ) -> Response:
     """One feature; at another moment with `datetime`."""
-    layer = catalog.layer(collection, scope)
+    layer = _with_items(catalog.layer(collection, scope))
     query = Query(request.scope["query_string"], [DATETIME.name, FORMAT_JSON.name])
     query.get(FORMAT_JSON)
     view = View(layer.id, scope, valid_at=query.get(DATETIME), oid=_oid(item, layer))
@@ -131,6 +131,18 @@ async def item(
     if caching.unchanged(request, headers["etag"]):
         return Response(status_code=304, headers=headers)
     return GeoJson(features.with_links(features.feature(rows[-1], layer), _item_links(links, layer, item)), headers=headers)
+
+
+def _with_items(layer: Layer) -> Layer:
+    """The layer; NotFound when it has tiles only."""
+    if layer.kind is not LayerKind.OBJECTS:
+        raise NotFound(
+            f"layer {layer.id!r} is ready-made tiles: it has no items",
+            f"图层 {layer.id!r} 是现成瓦片，没有要素可取",
+            place="collection",
+            mend=f"瓦片在 /tiles/{layer.id}.json / its tiles are described there",
+        )
+    return layer
 
 
 def _oid(text: str, layer: Layer) -> int:

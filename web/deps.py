@@ -15,6 +15,9 @@ from layers.catalog import Catalog, LiveCatalog
 from postgis.blobs import BlobStore
 from postgis.editing import EditorPool
 from postgis.pool import HotPool
+from tiles.raster import RasterTiles
+from tiles.served import ServedTiles
+from tiles.vector import VectorTiles
 from twin.errors import Unauthorized, Unavailable
 from twin.settings import Settings
 from twin.view import Scope
@@ -39,6 +42,9 @@ class House:
     catalog: LiveCatalog
     hub: Hub
     blobs: BlobStore
+    tiles: VectorTiles
+    served: ServedTiles
+    raster: RasterTiles
     started: float = field(default_factory=time.monotonic)
 
     @property

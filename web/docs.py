@@ -8,6 +8,7 @@ from starlette.requests import Request
 from web.deps import LinksDep
 from web.json import Json
 from web.ogc import OPENAPI
+from web.tile_docs import tile_paths
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,7 +35,6 @@ _SECURITY: Final = {
     "key": {"type": "http", "scheme": "bearer", "description": "API key (`twin key add NAME`); also as the header X-API-Key."},
     "session": {"type": "apiKey", "in": "cookie", "name": "twin_session", "description": "Set by POST /login; writes repeat X-CSRF-Token."},
 }
-_TILE: Final = "application/vnd.mapbox-vector-tile"
 
 
 class OpenApi(Json):
@@ -54,7 +54,7 @@ async def openapi(request: Request, links: LinksDep) -> OpenApi:
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
     """FastAPI's document with the tiles, the problem of every operation, and how to sign in."""
-    paths = {**document["paths"], **_tile_paths()}
+    paths = {**document["paths"], **tile_paths()}
     components = {"schemas": {"Problem": PROBLEM}, "securitySchemes": _SECURITY}
     return {
         **document,
@@ -69,34 +69,3 @@ def _operation(method: str, about: dict[str, Any]) -> dict[str, Any]:
     signed: list[dict[str, list[str]]] = [{"key": []}, {"session": []}]
     guard = signed if method != "get" else [{}, *signed]
     return about | {"responses": responses | {"default": _REFUSED}, "security": guard}
-
-
-def _tile_paths() -> dict[str, Any]:
-    """The doors in front of FastAPI."""
-    names = {"layers": "Layer ids, comma between them, at most 16.", "z": "Zoom", "x": "Column", "y": "Row, from the north"}
-    numbers = {"z", "x", "y"}
-
-    def parameters(*wanted: str) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": name,
-                "in": "path",
-                "required": True,
-                "description": names[name],
-                "schema": {"type": "integer"} if name in numbers else _TEXT,
-            }
-            for name in wanted
-        ]
-
-    tile = {
-        "200": {"description": "A tile", "content": {_TILE: {}}},
-        "204": {"description": "Nothing here"},
-        "304": {"description": "Unchanged"},
-    }
-    told = {"200": {"description": "TileJSON 3.0", "content": {"application/json": {"schema": {"type": "object"}}}}}
-    return {
-        "/tiles/{layers}/{z}/{x}/{y}": {
-            "get": {"tags": ["tiles"], "summary": "Vector tile", "parameters": parameters("layers", "z", "x", "y"), "responses": tile}
-        },
-        "/tiles/{layers}.json": {"get": {"tags": ["tiles"], "summary": "TileJSON", "parameters": parameters("layers"), "responses": told}},
-    }

@@ -20,7 +20,7 @@ from web.params import TOPICS, Query, documented
 
 router = APIRouter(tags=["events"])
 
-TOPIC_NAMES: Final = frozenset({"layer", "catalogue", "product", "job"})
+TOPIC_NAMES: Final = frozenset({"layer", "overview", "catalogue", "product", "job"})
 HEARTBEAT_S: Final = 15.0
 _RETRY_MS = 1000
 _PUBLIC_PRODUCT_STATES = frozenset({"published", "withdrawn"})

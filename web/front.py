@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import random
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
@@ -12,15 +12,20 @@ from urllib.parse import unquote_to_bytes
 
 from twin.errors import BadParameter
 from web import budgets
-from web.errors import Answer, answer, as_twin_error, status_of
+from web.errors import Answer, as_twin_error, status_of
 from web.links import LinkMaker
 from web.metrics import Metrics
+from web.tile_errors import refusal
+from web.tile_paths import TilePath, tile_path
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Ready = tuple[int, Headers, bytes]
+"""A finished answer: status, headers, body."""
 
 _LOG = logging.getLogger("twin.web")
 
@@ -49,7 +54,7 @@ SECURITY_HEADERS: Final = (
 #: Reading is open to pages of other systems, without credentials; writing is not.
 CORS_READ: Final = (
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"ETag, Content-Crs, Link, X-Request-Id, X-Tile-Truncated"),
+    (b"access-control-expose-headers", b"ETag, Content-Crs, Link, X-Request-Id, X-Tile-Truncated, X-Tile-Stale, Server-Timing"),
 )
 _PREFLIGHT: Final = (
     *CORS_READ[:1],
@@ -67,6 +72,7 @@ class _Exchange:
     send: Send
     request_id: str
     method: str
+    tile: TilePath | None = None
     status: int = 0
     whole: bool = False
     started: float = field(default_factory=time.perf_counter)
@@ -111,17 +117,29 @@ class _Exchange:
 class Front:
     """The ASGI application granian serves."""
 
-    def __init__(self, tiles: App, rest: App, links: LinkMaker, metrics: Metrics) -> None:
+    def __init__(
+        self, tiles: App, rest: App, links: LinkMaker, metrics: Metrics, quick: Callable[[Scope], Ready | None] | None = None
+    ) -> None:
         self._tiles = tiles
         self._rest = rest
         self._links = links
         self._metrics = metrics
+        self._quick = quick or _nothing_at_hand
+        """What is known already; the same address passed the checks below when it was asked for first."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
+        if scope["type"] == "http":
+            ready = self._quick(scope)
+            if ready is None:
+                await self._http(scope, receive, send)
+                return
+            started = time.perf_counter()
+            status, headers, body = ready
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+            self._metrics.saw("tiles", status, time.perf_counter() - started)
+        elif scope["type"] == "lifespan":
             await self._rest(scope, receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
@@ -131,7 +149,7 @@ class Front:
         first = ""
         try:
             first = self._admit(scope, exchange)
-            await self._route(first, scope, receive, exchange)
+            await self._route(scope, receive, exchange)
         except Exception as error:
             await self._failed(exchange, error)
         finally:
@@ -143,15 +161,16 @@ class Front:
         budgets.check_address(len(raw) + len(scope.get("query_string", b"")))
         budgets.check_headers(scope["headers"])
         path = self._links.strip_prefix(_decoded(raw.split(b"?", 1)[0]))
-        scope.update(path=path, raw_path=path.encode(), root_path="", request_id=exchange.request_id)
-        return str(path.split("/", 2)[1])
+        scope.update(asked_path=scope["path"], path=path, raw_path=path.encode(), root_path="", request_id=exchange.request_id)
+        scope["tile"] = exchange.tile = tile_path(path, scope.get("query_string", b""))
+        return "tiles" if exchange.tile is not None else str(path.split("/", 2)[1])
 
-    async def _route(self, first: str, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+    async def _route(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         """To the tiles' door, to FastAPI, or (preflight) nowhere."""
         if exchange.method == "OPTIONS":
             await exchange({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
             await exchange({"type": "http.response.body", "body": b""})
-        elif first == "tiles":
+        elif exchange.tile is not None:
             await self._tiles(scope, receive, exchange)
         elif exchange.method == "HEAD":
             await self._rest({**scope, "method": "GET"}, _until(exchange.over), exchange)
@@ -170,15 +189,22 @@ class Front:
         if exchange.status:
             _LOG.warning("answer %s broken off: %s", exchange.request_id, type(error).__name__)
             raise error
-        await exchange.refuse(answer(error, exchange.request_id))
+        await exchange.refuse(refusal(exchange.tile.dialect if exchange.tile is not None else "xyz", error, exchange.request_id))
+
+
+def _nothing_at_hand(scope: Scope) -> None:
+    """Without a memory every request goes the whole way."""
+
+
+def request_id(shown: bytes | None) -> bytes:
+    """The caller's X-Request-Id when it is harmless, else a new one."""
+    if shown is not None and _REQUEST_ID.match(shown.decode("latin-1")):
+        return shown
+    return b"%016x" % random.getrandbits(64)
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's X-Request-Id when it is harmless, else a new one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.match(value.decode("latin-1")):
-            return str(value.decode("latin-1"))
-    return secrets.token_hex(8)
+    return request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None)).decode()
 
 
 def _decoded(raw: bytes) -> str:

@@ -6,13 +6,16 @@ Each process leaves its numbers in a folder, so that whichever is asked answers 
 import asyncio
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
@@ -55,8 +58,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Counter("twin_http_requests", "Requests answered", ("route", "status"), registry=self.registry)
-        self._seconds = Histogram("twin_http_seconds", "Time to the last byte", ("route",), buckets=_BUCKETS, registry=self.registry)
+        self._requests = _Requests()
+        self.registry.register(self._requests)
         self.bugs = Counter("twin_http_bugs", "Requests that met an error of ours", registry=self.registry)
         self.subscribers = Gauge("twin_events_subscribers", "Open event streams", registry=self.registry)
         self.dropped = Counter("twin_readers_dropped", "Long answers ended because their reader was slow", registry=self.registry)
@@ -65,12 +68,13 @@ class Metrics:
         """A gauge whose value is read when the metrics are."""
         Gauge(name, what, registry=self.registry).set_function(read)
 
+    def count(self, families: Callable[[], Iterable[Metric]]) -> None:
+        """Families that are put together when the metrics are asked for: counting them costs no lock."""
+        self.registry.register(_Counted(families))
+
     def saw(self, first_segment: str, status: int, seconds: float) -> None:
         """Count one finished request; an event stream's length is not a latency."""
-        route = route_class(first_segment)
-        self._requests.labels(route, f"{status // 100}xx").inc()
-        if route != "events":
-            self._seconds.labels(route).observe(seconds)
+        self._requests.saw(route_class(first_segment), status // 100, seconds)
 
     def text(self, folder: Path | None = None) -> bytes:
         """Prometheus text of this process, and of those that share `folder`."""
@@ -88,6 +92,56 @@ class Metrics:
                 await asyncio.sleep(_SHARE_S)
         finally:
             path.unlink(missing_ok=True)
+
+
+class _Requests(Collector):
+    """Requests by route and status, and their times: plain numbers of the event loop, for a lock would cost as much as finding a tile."""
+
+    def __init__(self) -> None:
+        self._answered: dict[tuple[str, int], int] = {}
+        self._times: dict[str, list[int]] = {}
+        self._seconds: dict[str, float] = {}
+
+    def saw(self, route: str, status: int, seconds: float) -> None:
+        """Count one request of the status class `status` (2 for 200 to 299)."""
+        key = (route, status)
+        self._answered[key] = self._answered.get(key, 0) + 1
+        if route != "events":
+            times = self._times.get(route)
+            if times is None:
+                times = self._times[route] = [0] * (len(_BUCKETS) + 1)
+            times[bisect_left(_BUCKETS, seconds)] += 1
+            self._seconds[route] = self._seconds.get(route, 0.0) + seconds
+
+    def describe(self) -> Iterable[Metric]:
+        """The names."""
+        yield CounterMetricFamily("twin_http_requests", "Requests answered", labels=("route", "status"))
+        yield HistogramMetricFamily("twin_http_seconds", "Time to the last byte", labels=("route",))
+
+    def collect(self) -> Iterable[Metric]:
+        """The numbers now."""
+        requests, seconds = self.describe()
+        for (route, status), number in sorted(self._answered.items()):
+            requests.add_metric((route, f"{status}xx"), number)  # type: ignore[attr-defined]
+        for route, times in sorted(self._times.items()):
+            below = zip((*map(str, _BUCKETS), "+Inf"), accumulate(times), strict=True)
+            seconds.add_metric((route,), list(below), self._seconds[route])  # type: ignore[attr-defined]
+        return requests, seconds
+
+
+class _Counted(Collector):
+    """Somebody else's numbers."""
+
+    def __init__(self, families: Callable[[], Iterable[Metric]]) -> None:
+        self._families = families
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing yet: names are known when there is something to tell."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        """The families now."""
+        return self._families()
 
 
 class _Everybody(Collector):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from twin.fields import Field, FieldType, Role
-from twin.layer import GeometryType, Layer
+from twin.layer import GeometryType, Layer, LayerKind
 from web.links import Links
 
 CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
@@ -69,6 +69,9 @@ def landing(links: Links) -> dict[str, Any]:
             link(links.to("collections"), "data", JSON, "数据集 Collections"),
             link(links.to("products"), "related", JSON, "地图产品 Map products"),
             link(links.to("layers"), "related", JSON, "图层 Layers"),
+            link(links.to("tiles"), _REL + "tilesets-vector", JSON, "矢量瓦片 Vector tiles"),
+            link(links.to("map", "tiles"), _REL + "tilesets-map", JSON, "图片瓦片 Map tiles"),
+            link(links.to("tileMatrixSets"), _REL + "tiling-schemes", JSON, "瓦片矩阵集 Tile matrix sets"),
         ],
     }
 
@@ -89,9 +92,7 @@ def collection(layer: Layer, links: Links) -> dict[str, Any]:
         "title_en": layer.title_en,
         "description": layer.description_zh,
         "attribution": layer.attribution,
-        "itemType": "feature",
-        "crs": [CRS84],
-        "storageCrs": CGCS2000,
+        **({"itemType": "feature", "crs": [CRS84], "storageCrs": CGCS2000} if layer.kind is LayerKind.OBJECTS else {}),
         "links": _collection_links(layer, links),
     }
     extent = _extent(layer)
@@ -103,10 +104,12 @@ def _collection_links(layer: Layer, links: Links) -> list[dict[str, Any]]:
     here = ("collections", layer.id)
     return [
         link(links.to(*here), "self", JSON),
-        link(links.to(*here, "items"), "items", GEOJSON, layer.title_zh),
+        *([link(links.to(*here, "items"), "items", GEOJSON, layer.title_zh)] if layer.kind is LayerKind.OBJECTS else []),
         link(links.to(*here, "queryables"), _REL + "queryables", SCHEMA_JSON, "可查询字段 Queryables"),
         link(links.to(*here, "schema"), _REL + "schema", SCHEMA_JSON, "字段结构 Schema"),
         link(links.to("tiles", layer.id + ".json"), "tilejson", JSON, "TileJSON"),
+        link(links.to(*here, "tiles"), _REL + "tilesets-vector", JSON, "矢量瓦片 Vector tiles"),
+        link(links.to(*here, "map", "tiles"), _REL + "tilesets-map", JSON, "图片瓦片 Map tiles"),
         link(links.to("ogc"), "root", JSON),
     ]
 

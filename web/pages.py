@@ -41,7 +41,7 @@ async def map_page(request: Request) -> Response:
     """The built page, or a clear word that it is not built."""
     if _inside(STATIC, "index.html") is None:
         return HTMLResponse(_NOT_BUILT, 503, {"cache-control": "no-store"})
-    return await _file(request, STATIC, "index.html", _REVALIDATE)
+    return await static_file(request, STATIC, "index.html", _REVALIDATE)
 
 
 @router.get("/docs")
@@ -61,22 +61,22 @@ async def docs_start() -> Response:
 @router.get("/docs/{name}")
 async def docs_file(name: str, request: Request) -> Response:
     """A file of the reader."""
-    return await _file(request, STATIC / "docs", name, _REVALIDATE)
+    return await static_file(request, STATIC / "docs", name, _REVALIDATE)
 
 
 @router.get("/assets/{name:path}")
 async def asset(name: str, request: Request) -> Response:
     """A file of the page; its name carries its hash, so it never changes."""
-    return await _file(request, STATIC / "assets", name, _IMMUTABLE)
+    return await static_file(request, STATIC / "assets", name, _IMMUTABLE)
 
 
 @router.get("/{name}")
 async def top_file(name: str, request: Request) -> Response:
     """A file beside index.html (icon, worker); everything unknown ends here."""
-    return await _file(request, STATIC, name, _REVALIDATE)
+    return await static_file(request, STATIC, name, _REVALIDATE)
 
 
-async def _file(request: Request, root: Path, name: str, caching: str) -> Response:
+async def static_file(request: Request, root: Path, name: str, caching: str) -> Response:
     """Answer one file below `root`, compressed for those who take it; NotFound otherwise."""
     gzipped = "gzip" in request.headers.get("accept-encoding", "").lower()
     path = _inside(root, name)

@@ -163,7 +163,7 @@ FORMAT_PAGE: Parameter[str] = Parameter(
 )
 PARENT: Parameter[str] = Parameter("parent", text_value, {"type": "string"}, "Division code of the parent; absent: the top.")
 Q: Parameter[str] = Parameter("q", text_value, {"type": "string", "minLength": 1, "maxLength": 200}, "Name, code or coordinates.")
-TOPICS: Parameter[str] = Parameter("topics", text_value, {"type": "string"}, "Comma list of layer, catalogue, product, job.")
+TOPICS: Parameter[str] = Parameter("topics", text_value, {"type": "string"}, "Comma list of layer, overview, catalogue, product, job.")
 VERSION: Parameter[str] = Parameter(
     "v", text_value, {"type": "string"}, "Epoch in the address, so that caches may keep the answer for ever."
 )

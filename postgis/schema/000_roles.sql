@@ -31,10 +31,14 @@ CREATE SCHEMA IF NOT EXISTS twin AUTHORIZATION twin_owner;
 CREATE SCHEMA IF NOT EXISTS layer AUTHORIZATION twin_owner;
 CREATE SCHEMA IF NOT EXISTS history AUTHORIZATION twin_owner;
 CREATE SCHEMA IF NOT EXISTS door AUTHORIZATION twin_owner;
+CREATE SCHEMA IF NOT EXISTS tile AUTHORIZATION twin_owner;
+CREATE SCHEMA IF NOT EXISTS tile_kept AUTHORIZATION twin_owner;
+CREATE SCHEMA IF NOT EXISTS tile_fold AUTHORIZATION twin_owner;
+CREATE SCHEMA IF NOT EXISTS mvt AUTHORIZATION twin_owner;
 CREATE SCHEMA IF NOT EXISTS stage AUTHORIZATION twin_owner;
 CREATE SCHEMA IF NOT EXISTS job AUTHORIZATION twin_owner;
 
 -- The serving role sees only the views; what else a role may do is granted beside each object.
-GRANT USAGE ON SCHEMA layer, history, door TO twin_server, twin_editor, twin_importer;
+GRANT USAGE ON SCHEMA layer, history, tile, tile_kept, tile_fold, mvt, door TO twin_server, twin_editor, twin_importer;
 GRANT USAGE ON SCHEMA twin, job TO twin_editor, twin_importer;
 GRANT USAGE, CREATE ON SCHEMA stage TO twin_importer;

@@ -16,6 +16,7 @@ CREATE INDEX IF NOT EXISTS outbox_pending ON twin.outbox (layer) WHERE seq IS NU
 CREATE INDEX IF NOT EXISTS outbox_at ON twin.outbox USING brin (at);
 
 -- Epoch of each coarse cell, levels 4 to 12; cell 0 is the whole layer. A reader takes the greatest of cell 0 and its own cells.
+-- With bit 62 set the same cells of the layer's overview: a tile that reads an overview changes when that is refreshed, not when the rows change.
 CREATE TABLE IF NOT EXISTS twin.cell_epoch (
     layer integer NOT NULL,
     cell bigint NOT NULL,
@@ -44,6 +45,11 @@ BEGIN
         INSERT INTO twin.cell_epoch
             SELECT event.layer, cell, event.seq FROM twin.with_parents(event.cells) cell WHERE event.cells IS NOT NULL
             UNION ALL SELECT event.layer, 0, event.seq WHERE event.cells IS NULL
+            ON CONFLICT (layer, cell) DO UPDATE SET epoch = excluded.epoch;
+    ELSIF event.topic = 'overview' AND event.layer IS NOT NULL THEN
+        INSERT INTO twin.cell_epoch
+            SELECT event.layer, cell | (1::bigint << 62), event.seq FROM twin.with_parents(event.cells) cell WHERE event.cells IS NOT NULL
+            UNION ALL SELECT event.layer, 1::bigint << 62, event.seq WHERE event.cells IS NULL
             ON CONFLICT (layer, cell) DO UPDATE SET epoch = excluded.epoch;
     END IF;
     PERFORM pg_notify('twin', '');

@@ -1,4 +1,5 @@
--- Change triggers: every write of rows, through a parent or a member, with COPY too, leaves one event with its dirty cells.
+-- Change triggers: every write of rows, through a parent or a member, with COPY too, leaves one event with its dirty cells,
+-- and is carried into the layer's tile twin (044_tiles.sql).
 
 -- Instants at which a live row starts or ends; the clock job reads it. Insert-only, so writers never wait for each other.
 CREATE TABLE IF NOT EXISTS twin.due (
@@ -38,12 +39,18 @@ END $$;
 CREATE OR REPLACE FUNCTION twin.note_change() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
 DECLARE
-    at_most constant integer := 20000;
+    live constant boolean := TG_ARGV[0] = 'live';
+    at_most constant integer := CASE TG_OP WHEN 'UPDATE' THEN 40000 ELSE 20000 END;
+    taken constant text := CASE WHEN live THEN 'layer, geom, oid, plan, valid' ELSE 'layer, geom' END;
     changed constant text := CASE TG_OP WHEN 'INSERT' THEN 'new_rows' WHEN 'DELETE' THEN 'old_rows'
-        ELSE '(SELECT layer, geom FROM old_rows UNION ALL SELECT layer, geom FROM new_rows) both_rows' END;
+        ELSE format('(SELECT %s FROM old_rows UNION ALL SELECT %1$s FROM new_rows) both_rows', taken) END;
+    -- The facts that hold or held: only these can be in the tile twin.
+    facts constant text := CASE WHEN live THEN
+        'array_agg(DISTINCT oid) FILTER (WHERE plan IS NULL AND coalesce(lower(valid) <= clock_timestamp(), true))' ELSE 'NULL::bigint[]' END;
     numbers integer[] := ARRAY[TG_ARGV[1]::integer];
     number integer;
     boxes geometry[];
+    oids bigint[];
     seen integer;
     next_due timestamptz;
 BEGIN
@@ -51,11 +58,14 @@ BEGIN
         EXECUTE format('SELECT array_agg(DISTINCT layer) FROM %s', changed) INTO numbers;
     END IF;
     FOREACH number IN ARRAY coalesce(numbers, '{}') LOOP
-        EXECUTE format('SELECT count(*), array_agg(box) FROM (SELECT ST_Envelope(geom) AS box FROM %s WHERE layer = $1 LIMIT $2) s', changed)
-            INTO seen, boxes USING number, at_most * CASE TG_OP WHEN 'UPDATE' THEN 2 ELSE 1 END + 1;
+        EXECUTE format('SELECT count(*), array_agg(ST_Envelope(geom)), %s FROM (SELECT %s FROM %s WHERE layer = $1 LIMIT $2) s', facts, taken, changed)
+            INTO seen, boxes, oids USING number, at_most + 1;
         CONTINUE WHEN seen = 0;
-        PERFORM twin.emit_change(number, CASE WHEN seen <= at_most * CASE TG_OP WHEN 'UPDATE' THEN 2 ELSE 1 END THEN twin.dirty_cells(boxes) END);
-        IF TG_ARGV[0] = 'live' AND TG_OP <> 'DELETE' THEN
+        PERFORM twin.emit_change(number, CASE WHEN seen <= at_most THEN twin.dirty_cells(boxes) END);
+        IF live THEN
+            PERFORM twin.carry_tiles(number, CASE WHEN seen <= at_most THEN coalesce(oids, '{}') END);
+        END IF;
+        IF live AND TG_OP <> 'DELETE' THEN
             EXECUTE 'SELECT min(least(upper(valid), CASE WHEN lower(valid) > now() THEN lower(valid) END)) FROM new_rows WHERE layer = $1'
                 INTO next_due USING number;
             INSERT INTO twin.due SELECT number, next_due WHERE next_due < 'infinity';
@@ -64,7 +74,18 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- Three triggers: a transition table allows one event each.
+-- A TRUNCATE, of the member or of its parent, names no rows. TG_ARGV as above.
+CREATE OR REPLACE FUNCTION twin.note_truncate() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
+BEGIN
+    PERFORM twin.emit_change(TG_ARGV[1]::integer, NULL);
+    IF TG_ARGV[0] = 'live' THEN
+        PERFORM twin.doubt_tiles(TG_ARGV[1]::integer);
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Three triggers for rows: a transition table allows one event each. A TRUNCATE of a parent fires those of the members.
 CREATE OR REPLACE FUNCTION twin.watch(target regclass, family text, number integer DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
 DECLARE
@@ -76,6 +97,10 @@ BEGIN
                     FOR EACH STATEMENT EXECUTE FUNCTION twin.note_change(%s)', target, arguments);
     EXECUTE format('CREATE OR REPLACE TRIGGER note_delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows
                     FOR EACH STATEMENT EXECUTE FUNCTION twin.note_change(%s)', target, arguments);
+    IF number IS NOT NULL THEN
+        EXECUTE format('CREATE OR REPLACE TRIGGER note_truncate AFTER TRUNCATE ON %s
+                        FOR EACH STATEMENT EXECUTE FUNCTION twin.note_truncate(%s)', target, arguments);
+    END IF;
 END $$;
 
 SELECT twin.watch('twin.object', 'live'), twin.watch('twin.object_past', 'past'), twin.watch('twin.shape', 'shape');

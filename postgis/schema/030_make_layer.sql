@@ -123,7 +123,7 @@ BEGIN
     END IF;
     PERFORM twin.index_fields(number);
     EXECUTE format('ANALYZE twin.%I', name);
-    PERFORM twin.refresh_view(number), twin.update_extent(number), twin.schedule(number), twin.emit_change(number, NULL);
+    PERFORM twin.refresh_view(number), twin.make_tiles(number), twin.update_extent(number), twin.schedule(number), twin.emit_change(number, NULL);
     RETURN rows;
 END $$;
 
@@ -179,7 +179,7 @@ BEGIN
         PERFORM twin.new_object_table(number);
         PERFORM twin.attach_objects(number);
     ELSIF known_fields IS DISTINCT FROM (SELECT l.fields FROM twin.layer l WHERE l.id = spec ->> 'id') THEN
-        PERFORM twin.index_fields(number), twin.refresh_view(number);
+        PERFORM twin.index_fields(number), twin.refresh_view(number), twin.make_tiles(number);
     END IF;
     RETURN number;
 END $$;
@@ -195,7 +195,7 @@ BEGIN
     IF gone IS NULL THEN
         RETURN false;
     END IF;
-    PERFORM twin.drop_views(gone, layer_id);
+    PERFORM twin.drop_views(gone, layer_id), twin.drop_tiles(gone, layer_id);
     FOREACH name IN ARRAY ARRAY['object_', 'object_past_', 'shape_'] LOOP
         EXECUTE format('DROP TABLE IF EXISTS twin.%I', name || gone);
     END LOOP;

@@ -15,6 +15,7 @@ DECLARE
 BEGIN
     EXECUTE format('DROP VIEW IF EXISTS layer.%I', name);
     EXECUTE format('DROP VIEW IF EXISTS history.%I', name);
+    EXECUTE format('DROP FUNCTION IF EXISTS mvt.%I(integer, integer, integer, json)', name);
 END $$;
 
 -- Make one view; a change that only adds columns keeps the view, its grants and whatever is built on it.
@@ -53,6 +54,7 @@ BEGIN
     PERFORM twin.put_view(format('history.%I', layer_id), concat(
         base, 'sys, ', typed, format(' FROM twin.object_%s o %s', number, wall),
         CASE WHEN past IS NOT NULL THEN concat(' UNION ALL ', base, 'sys, ', typed, format(' FROM %s o %s', past, wall)) END));
+    PERFORM twin.put_mvt(number);
 END $$;
 
 -- An expression index and statistics for each queryable field; those of fields no longer queryable go. Long texts get no index.

@@ -9,12 +9,14 @@ BEGIN
         WHERE next < ''infinity''', number);
 END $$;
 
--- One layer at one tick: ended rows go to the past, and the places where rows ended or started become dirty. Rows that a writer holds wait.
+-- One layer at one tick: ended rows go to the past, the places where rows ended or started become dirty, and the tile twin follows.
+-- Rows that a writer holds wait.
 CREATE OR REPLACE FUNCTION twin.advance_layer(number integer, since timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
 DECLARE
     at_most constant integer := 20000;
     boxes geometry[];
+    oids bigint[];
     ended boolean;
 BEGIN
     EXECUTE format('SELECT EXISTS (SELECT FROM twin.object_%s WHERE upper(valid) <= now())', number) INTO ended;
@@ -25,10 +27,11 @@ BEGIN
                 SELECT ctid FROM twin.object_%1$s WHERE upper(valid) <= now() FOR UPDATE SKIP LOCKED)) RETURNING *)
             INSERT INTO twin.object_past_%1$s SELECT * FROM ended', number);
     END IF;
-    EXECUTE format('SELECT array_agg(ST_Envelope(geom)) FROM (
-        SELECT geom FROM twin.object_%s WHERE lower(valid) BETWEEN $1 AND now() LIMIT $2) s', number) INTO boxes USING since, at_most + 1;
+    EXECUTE format('SELECT array_agg(ST_Envelope(geom)), array_agg(oid) FILTER (WHERE plan IS NULL) FROM (
+        SELECT geom, oid, plan FROM twin.object_%s WHERE lower(valid) BETWEEN $1 AND now() LIMIT $2) s', number) INTO boxes, oids USING since, at_most + 1;
     IF boxes IS NOT NULL THEN
-        PERFORM twin.emit_change(number, CASE WHEN cardinality(boxes) <= at_most THEN twin.dirty_cells(boxes) END);
+        PERFORM twin.emit_change(number, CASE WHEN cardinality(boxes) <= at_most THEN twin.dirty_cells(boxes) END),
+                twin.carry_tiles(number, CASE WHEN cardinality(boxes) <= at_most THEN coalesce(oids, '{}') END);
     END IF;
 END $$;
 

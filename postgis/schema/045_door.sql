@@ -3,8 +3,12 @@
 CREATE OR REPLACE VIEW door.layer AS
     SELECT l.number, l.id, l.kind, l.title_zh, l.title_en, l.description_zh, l.geometry_type, l.fields, l.bounds, l.time_from, l.time_to, l.count,
            coalesce(e.epoch, 0) AS epoch, l.min_zoom, l.max_zoom, l.access, l.synthetic, l.attribution, l.licence, l.accuracy_note_zh,
-           greatest(l.updated_at, e.at) AS updated_at
-    FROM twin.layer l LEFT JOIN twin.layer_epoch e ON e.layer = l.number
+           greatest(l.updated_at, e.at) AS updated_at,
+           (SELECT jsonb_build_object('sha256', encode(a.sha256, 'hex'), 'vector_layers', a.vector_layers)
+            FROM twin.tile_archive a WHERE a.layer = l.number) AS archive,
+           CASE WHEN s.base IS DISTINCT FROM 'fresh' OR EXISTS (SELECT FROM twin.tile_note n WHERE n.layer = l.number AND n.oid IS NULL) THEN 'live'
+                WHEN s.overview = 'fresh' THEN 'overview' ELSE 'twin' END AS tile_source
+    FROM twin.layer l LEFT JOIN twin.layer_epoch e ON e.layer = l.number LEFT JOIN twin.tile_state s ON s.layer = l.number
     WHERE l.access = ANY ((SELECT twin.scope_access())::text[]);
 
 -- Numbered events only, those of a layer for who may read it, those of jobs for who is signed in; without a scope there are none.
@@ -18,6 +22,11 @@ CREATE OR REPLACE VIEW door.cell_epoch AS
     SELECT c.layer, c.cell, c.epoch FROM twin.cell_epoch c
     WHERE c.layer IN (SELECT l.number FROM twin.layer l WHERE l.access = ANY ((SELECT twin.scope_access())::text[]));
 
+-- What a query over a twin asks in its own snapshot: whether the twin, and the overview, show exactly the rows of that snapshot.
+CREATE OR REPLACE VIEW door.tile_state AS
+    SELECT s.layer, CASE WHEN EXISTS (SELECT FROM twin.tile_note n WHERE n.layer = s.layer) THEN 'stale' ELSE s.base END AS base, s.overview
+    FROM twin.tile_state s WHERE twin.may_read(s.layer);
+
 CREATE OR REPLACE VIEW door.import_run AS
     SELECT r.id, r.layer_id, r.layer, r.source, r.status, r.started, r.finished, r.report FROM twin.import_run r
     WHERE 'internal' = ANY ((SELECT twin.scope_access())::text[]);
@@ -26,4 +35,4 @@ CREATE OR REPLACE VIEW door.import_finding AS
     SELECT f.id, f.run, f."row", f.source_key, f.rule, f.severity, f.detail_zh, f.detail_en, f.lon, f.lat FROM twin.import_finding f
     WHERE 'internal' = ANY ((SELECT twin.scope_access())::text[]);
 
-GRANT SELECT ON door.layer, door.outbox, door.cell_epoch, door.import_run, door.import_finding TO twin_server, twin_importer, twin_editor;
+GRANT SELECT ON door.layer, door.outbox, door.tile_state, door.cell_epoch, door.import_run, door.import_finding TO twin_server, twin_importer, twin_editor;

@@ -15,6 +15,7 @@ from importers.demo.reader import write as write_arrow_file
 from importers.gdal import check_drivers
 from importers.pinned import DRIVERS, SKIPPED
 from importers.sniff import HEAD_BYTES
+from tests.archives import mvt, write_archive
 from tests.importers import files
 from tests.importers.files import read
 from twin.errors import BadFile
@@ -32,6 +33,7 @@ def sample(name: str, folder: Path) -> Path:
         "shapefile": lambda: files.shapefile(folder, "a", shapes, 名称=["楼0", "楼1", "楼2"], 层数=[0, 1, 2]),
         "csv": lambda: _csv(folder / "a.csv"),
         "arrow": lambda: _arrow(folder / "a.arrow", shapes),
+        "pmtiles": lambda: write_archive(folder / "a.pmtiles", {(5, 26, x): mvt(count=3, note="x" * 500) for x in range(14)}),
     }
     return makers[name]()
 
@@ -53,6 +55,9 @@ class TestContract:
         path = sample(entry.name, tmp_path)
         found = read(path)
         assert found.meta.format == entry.name
+        if entry.name == "pmtiles":  # tiles are not rows
+            assert found.meta.archive.tiles == 14 and found.rows == []
+            return
         assert [found.named(at)["名称"] for at in range(3)] == ["楼0", "楼1", "楼2"]
         assert [found.named(at)["层数"] for at in range(3)] == [0, 1, 2]
         assert {column.name: column.type for column in found.meta.columns} == {"名称": FieldType.TEXT, "层数": FieldType.INTEGER}

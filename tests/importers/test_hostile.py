@@ -18,11 +18,11 @@ import shapely
 
 from importers.base import ReadRequest
 from importers.process import private_folder, reading, sweep_folders
-from importers.sandbox import Limits
 from importers.unpack import Caps, gather
 from tests.importers import files
 from tests.importers.files import read
 from twin.errors import BadFile, InputError, TooLarge
+from twin.sandbox import Limits
 
 SECRET = "canary-7f3a"
 

@@ -9,12 +9,28 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.conftest import DataRoot
-from tests.journeys.browser import ARGUMENTS, CHROMIUM, SMALL_DESK, Watched, watched
-from tests.journeys.conftest import Admin, Running
+from tests.journeys.browser import ARGUMENTS, CHROMIUM, SMALL_DESK, Watched, save, watched
+from tests.journeys.conftest import CHECKOUT, Admin, Running
 
 pytestmark = [pytest.mark.journey, pytest.mark.data]
 
 COUNTIES, BUILDINGS = 124, 5438
+OPENLAYERS = CHECKOUT / "web" / "ui" / "node_modules" / "ol" / "dist" / "ol.js"
+OPENLAYERS_PAGE = """<!doctype html><meta charset="utf-8"><script src="ol.js"></script><style>html,body,#map{margin:0;width:600px;height:400px}</style>
+<div id="map"></div><script>
+const degrees = new ol.proj.Projection({code: 'EPSG:4490', units: 'degrees', axisOrientation: 'neu', extent: [-180, -90, 180, 90], worldExtent: [-180, -90, 180, 90]});
+ol.proj.addProjection(degrees);
+ol.proj.addEquivalentProjections([ol.proj.get('EPSG:4326'), degrees]);
+const projection = 'GRID' === 'CGCS2000Quad' ? degrees : ol.proj.get('EPSG:3857');
+const source = new ol.source.OGCVectorTile({url: 'HOST/collections/nanshan/tiles/GRID', format: new ol.format.MVT(), projection});
+const layer = new ol.layer.VectorTile({source, style: {'fill-color': '#c00'}});
+const map = new ol.Map({target: 'map', controls: [], layers: [layer],
+  view: new ol.View({projection, center: ol.proj.fromLonLat([113.93, 22.52], projection), zoom: 15})});
+map.on('rendercomplete', () => {
+  const ids = new Set(layer.getFeaturesInExtent(map.getView().calculateExtent()).map((feature) => feature.getId()));
+  document.title = `${source.getState()} ${ids.size}`;
+});
+</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +88,17 @@ def test_maplibre_draws_and_picks_a_building(desk: Watched, admin: Admin) -> Non
     desk.settle()
     assert desk.word("pick") == f"nanshan/{item['id']}"
     desk.clean()
+
+
+@pytest.mark.parametrize("grid", ["WebMercatorQuad", "CGCS2000Quad"])
+def test_openlayers_draws_what_ogc_api_tiles_describes(served: Running, out_dir: Path, grid: str) -> None:
+    text = OPENLAYERS_PAGE.replace("HOST", served.url).replace("GRID", grid)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        page = browser.new_page(viewport={"width": 600, "height": 400})
+        page.route("**/site/", lambda route: route.fulfill(body=text, content_type="text/html; charset=utf-8"))
+        page.route("**/site/ol.js", lambda route: route.fulfill(path=OPENLAYERS))
+        page.goto(f"{served.url}/site/")
+        expect(page).to_have_title(re.compile(r"^ready \d{3,}$"), timeout=30_000)
+        save(page, out_dir / "screens", f"openlayers-{grid}")
+        browser.close()

@@ -1,6 +1,7 @@
 """The page in a real browser on the real server: what a planner does with it on a working day."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -216,6 +217,37 @@ def test_a_change_of_data_redraws_the_tiles_of_an_open_page(desk: Watched, admin
     desk.page.locator(".ant-collapse-header").click()
     expect(desk.page.locator('[data-code="town-facilities"]')).to_contain_text("39")
     desk.clean()
+
+
+def test_only_the_tiles_under_a_change_are_read_again(desk: Watched, admin: Admin, tmp_path: Path) -> None:
+    """Of two places on one screen the one that changed is read again, the other stays as it is."""
+    here, there = (113.0, 22.5), (114.8, 22.5)
+
+    def put(name: str, lon: float) -> None:
+        points = [town._feature({"type": "Point", "coordinates": place}, code=str(n)) for n, place in enumerate([(lon, 22.5), there])]
+        path = tmp_path / name
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": points}), encoding="utf-8")
+        admin.import_file(path, {"layer": "two-places", "key": "code", "title_zh": "两处", "synthetic": True})
+
+    put("before.geojson", here[0])
+    asked: set[tuple[int, int]] = set()
+    tile = re.compile(r"/tiles/two-places/8/(\d+)/(\d+)\.mvt")
+    desk.page.on("request", lambda request: asked.update((int(x), int(y)) for x, y in tile.findall(request.url)))
+    desk.open("map=8.1/22.5/113.9/0/0&on=l.two-places.100")
+    desk.settle()
+    assert {tile_at(8, *here), tile_at(8, *there)} <= asked
+    asked.clear()
+    with desk.page.expect_request(tile, timeout=30_000):
+        put("after.geojson", here[0] + 0.01)
+    desk.settle()
+    assert tile_at(8, *here) in asked and tile_at(8, *there) not in asked
+    desk.clean()
+
+
+def tile_at(zoom: int, lon: float, lat: float) -> tuple[int, int]:
+    """Column and row of WebMercatorQuad."""
+    x, y = (lon + 180) / 360, (1 - math.asinh(math.tan(math.radians(lat))) / math.pi) / 2
+    return int(x * 2**zoom), int(y * 2**zoom)
 
 
 def test_nobody_is_offered_what_they_may_not_do(desk: Watched) -> None:

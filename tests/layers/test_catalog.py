@@ -93,6 +93,31 @@ async def test_an_edit_moves_the_epoch_of_its_cells_only(live: LiveCatalog, data
     assert before.epoch_of("blocks") < fresh.epoch_of("blocks") and live.snapshot.epoch_of("nowhere") == 0
 
 
+async def test_an_overview_has_epochs_of_its_own(live: LiveCatalog, database: Database, layers: tuple[Layer, Layer]) -> None:
+    blocks, before = layers[0], live.snapshot
+    here = 12 << 48 | 768 << 24 | 3344
+    parent = 4 << 48 | 768 >> 8 << 24 | 3344 >> 8
+    with connect(database, IMPORTER) as connection:
+        connection.execute("""SELECT twin.emit('overview', '{"layer": "blocks"}', %s, ARRAY[%s::bigint])""", [blocks.number, here])
+    await until(lambda: live.snapshot.epoch > before.epoch)
+    now = live.snapshot
+    assert (
+        now.epoch_of("blocks", [here], overview=True)
+        == now.epoch_of("blocks", [parent], True)
+        == now.epoch_of("blocks", overview=True)
+        == now.epoch
+    )
+    assert now.epoch_of("blocks", [here + 1], overview=True) == before.epoch_of("blocks", [here + 1], overview=True)
+    assert now.epoch_of("blocks", [here]) == before.epoch_of("blocks", [here]), "the rows are as they were"
+    assert now.layer("blocks", PUBLIC) is before.layer("blocks", PUBLIC)
+    with connect(database, IMPORTER) as connection:
+        connection.execute("""SELECT twin.emit('overview', '{"layer": "blocks"}', %s)""", [blocks.number])
+    await until(lambda: live.snapshot.epoch > now.epoch)
+    assert live.snapshot.epoch_of("blocks", [here + 1], overview=True) == live.snapshot.epoch
+    assert live.snapshot.epoch_of("blocks", [here + 1]) == before.epoch_of("blocks", [here + 1])
+    assert (await load(live.pool)).epochs == live.snapshot.epochs, "what is stored and what is heard agree"
+
+
 async def test_new_layers_and_products_are_seen_within_a_second(live: LiveCatalog, database: Database, tmp_path: Path) -> None:
     put_layer(database, Layer(number=0, id="later", title_zh="后来", fields=FIELDS))
     assert await until(lambda: "later" in live.snapshot.by_id) < 1

@@ -2,6 +2,7 @@
 
 import json
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -104,3 +105,25 @@ def test_the_base_map_is_a_product_or_bare_ground() -> None:
     base = product(ProductLayer(layer="roads", symbol=Symbol(kind="line")), code="base")
     catalog = Catalog(by_id=CATALOG.by_id, cards=MappingProxyType({"base": base}))
     assert [part["id"] for part in base_style(catalog, URL, PUBLIC)["layers"]] == ["background", "roads:line"]
+
+
+def test_icons_lie_in_their_circles_once_these_are_large_enough() -> None:
+    def drawn(radius_px: float, **more: Any) -> dict[str, Any]:
+        symbol = Symbol(kind="circle", icon="school", radius_px=radius_px)
+        return product_style(product(ProductLayer(layer="parcels", symbol=symbol, **more)), CATALOG, URL, PUBLIC)
+
+    style = drawn(7)
+    assert style["sprite"] == f"{URL}/sprites/icons"
+    circle, icon = style["layers"][1:]
+    assert (circle["id"], icon["id"], icon["type"]) == ("parcels:circle", "parcels:icon", "symbol")
+    assert icon["layout"]["icon-image"] == "school-white"
+    assert icon["layout"]["visibility"] == "visible"
+    assert 13 <= icon["minzoom"] < drawn(4)["layers"][2]["minzoom"] < 18
+    assert drawn(7, min_zoom=16)["layers"][2]["minzoom"] == 16
+    assert [part["id"] for part in drawn(0)["layers"]] == ["background"]
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "x" * 41, "图"])
+def test_an_icon_has_a_plain_name(name: str) -> None:
+    with pytest.raises(ValueError, match="icon"):
+        Symbol(kind="circle", icon=name)

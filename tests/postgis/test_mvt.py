@@ -9,7 +9,7 @@ import mapbox_vector_tile
 import pytest
 import pytest_asyncio
 
-from postgis import mvt
+from postgis import mvt, mvt_units
 from postgis.connect import SERVER, Database
 from postgis.mvt import tile_statement
 from postgis.pool import scope_setting
@@ -58,7 +58,7 @@ async def read(reader: asyncpg.Connection, views: list[View], layers: list[Layer
     """The decoded tile and whether it is truncated."""
     await reader.execute("SELECT set_config('twin.scope', $1, false)", scope_setting(views[0].scope))
     made = tile_statement(views, layers)
-    body, truncated = await reader.fetchrow(made.text, *made.args)
+    body, truncated, _ = await reader.fetchrow(made.text, *made.args)
     return mapbox_vector_tile.decode(body, default_options={"y_coord_down": True}), truncated
 
 
@@ -139,9 +139,9 @@ async def test_seams_agree(reader: asyncpg.Connection, database: Database) -> No
     assert len(top) == 1 and len(left) == 1
     for (dx, dy), features in tiles.items():
         ring = features[0]["geometry"]["coordinates"][0]
-        assert (max(p[0] for p in ring) == 4160) is (dx == 0)
-        assert (min(p[0] for p in ring) == -64) is (dx == 1)
-        assert (max(p[1] for p in ring) == 4160) is (dy == 0)
+        assert (max(p[0] for p in ring) >= 4160) is (dx == 0)
+        assert (min(p[0] for p in ring) <= -64) is (dx == 1)
+        assert (max(p[1] for p in ring) >= 4160) is (dy == 0)
 
 
 async def test_the_buffer_reaches_neighbours(reader: asyncpg.Connection, buildings: Layer) -> None:
@@ -182,7 +182,7 @@ async def test_filters_and_moments(reader: asyncpg.Connection, buildings: Layer)
 
 
 async def test_too_many_features_are_cut_and_said(reader: asyncpg.Connection, buildings: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mvt, "MAX_FEATURES", 1)
+    monkeypatch.setattr(mvt_units, "MAX_FEATURES", 1)
     mvt._templates.clear()
     decoded, truncated = await read(reader, [View(buildings.id, PUBLIC, TileArea(*tile_at(14, *SHENZHEN)))], [buildings])
     mvt._templates.clear()

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from postgis.catalog import with_parents
 from tiles.grid import TileAddress, coarse_cells, read_address
 from twin.errors import BadParameter
+from twin.grids import Grid, last_row
+from twin.grids import tile_bounds_4490 as bounds_in
 from twin.webmercator import tile_bounds_4490
 
 ADDRESSES = st.integers(0, 22).flatmap(lambda z: st.builds(TileAddress, st.just(z), st.integers(0, 2**z - 1), st.integers(0, 2**z - 1)))
@@ -77,3 +79,34 @@ def test_a_change_inside_a_tile_touches_one_of_its_cells(address: TileAddress, a
     size = 360 / 2**12
     cell = 12 << 48 | int((90 - lat) / size) << 24 | int((lon + 180) / size)
     assert with_parents([cell]) & set(coarse_cells(address, 128))
+
+
+CGCS_ADDRESSES = st.integers(1, 18).flatmap(
+    lambda z: st.builds(
+        TileAddress, st.just(z), st.integers(0, 2**z - 1), st.integers(0, last_row(Grid.CGCS2000, z)), st.just(Grid.CGCS2000)
+    )
+)
+
+
+def test_addresses_of_the_other_grid() -> None:
+    assert read_address("1", "1", "0", Grid.CGCS2000) == TileAddress(1, 1, 0, Grid.CGCS2000)
+    for z, x, y, place in (
+        ("0", "0", "0", "z"),
+        ("19", "0", "0", "z"),
+        ("1", "2", "0", "x"),
+        ("1", "0", "1", "y"),
+        ("18", "0", "131072", "y"),
+    ):
+        with pytest.raises(BadParameter) as caught:
+            read_address(z, x, y, Grid.CGCS2000)
+        assert caught.value.place == place
+
+
+@given(CGCS_ADDRESSES.filter(lambda a: a.z >= 4), st.floats(0.01, 0.99), st.floats(0.01, 0.99))
+def test_a_change_inside_a_tile_of_the_other_grid_touches_its_cells(address: TileAddress, across: float, down: float) -> None:
+    west, south, east, north = bounds_in(Grid.CGCS2000, address.z, address.x, address.y)
+    lon, lat = west + (east - west) * across, south + (north - south) * down
+    size = 360 / 2**12
+    cell = 12 << 48 | int((90 - lat) / size) << 24 | int((lon + 180) / size)
+    cells = coarse_cells(address, 128)
+    assert with_parents([cell]) & set(cells) and len(cells) <= 9

@@ -5,6 +5,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from web.app import ROUTERS
+from web.tile_docs import tile_paths
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +20,19 @@ def test_version_and_server(document: dict[str, object], web: httpx.Client) -> N
 
 def test_every_door_is_in_it(document: dict[str, object]) -> None:
     doors = {route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute) and route.include_in_schema}
-    tiles = {"/tiles/{layers}/{z}/{x}/{y}", "/tiles/{layers}.json"}
-    assert set(document["paths"]) == doors | tiles  # type: ignore[call-overload]
+    assert set(document["paths"]) == doors | set(tile_paths())  # type: ignore[call-overload]
+
+
+def test_tiles_are_described_in_every_dialect(document: dict[str, object]) -> None:
+    paths: dict[str, dict[str, dict[str, object]]] = document["paths"]  # type: ignore[assignment]
+    for path in ("/wmts", "/{name}_{matrix_set}/wmts", "/arcgis/rest/services/{name}/VectorTileServer", "/tiles/{layers}.json"):
+        assert "get" in paths[path]
+    tile = paths["/tiles/{tileMatrixSet}/{tileMatrix}/{tileRow}/{tileCol}"]["get"]
+    assert tile["operationId"] == "yuetu.dataset.vector.getTile"
+    (chosen,) = [parameter for parameter in tile["parameters"] if parameter["name"] == "collections"]  # type: ignore[attr-defined]
+    assert (chosen["in"], chosen["style"], chosen["explode"], chosen["schema"]["type"]) == ("query", "form", False, "array")
+    ids = [operation["operationId"] for operations in paths.values() for operation in operations.values() if "operationId" in operation]
+    assert len(set(ids)) == len(ids)
 
 
 def test_parameters(document: dict[str, object]) -> None:

@@ -115,6 +115,16 @@ def test_topics(site: Site, program: httpx.Client) -> None:
         assert [event["topic"] for event in reader.wait(1)] == ["job"]
 
 
+def test_an_overview_is_told_apart_from_the_rows(site: Site, web: httpx.Client) -> None:
+    with listening(web) as reader, connect(site.database, IMPORTER) as connection:
+        time.sleep(0.2)
+        cell = 12 << 48 | 768 << 24 | 3344
+        connection.execute("""SELECT twin.emit('overview', '{"layer": "traffic"}', %s, ARRAY[%s::bigint])""", [site.traffic.number, cell])
+        connection.commit()
+        [event] = reader.wait(1)
+    assert (event["topic"], event["event"], event["cells"], event["payload"]) == ("overview", "overview", [cell], {"layer": "traffic"})
+
+
 def test_a_number_from_the_future_means_now(site: Site, web: httpx.Client) -> None:
     with listening(web, Last_Event_ID="9007199254740991") as reader:
         time.sleep(0.2)

@@ -1,6 +1,7 @@
 """Behind a real nginx under /yzt/: every link of every document stays below the prefix and leads somewhere."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -97,7 +98,8 @@ def addresses(value: Any) -> Iterator[str]:
 DOCUMENTS = [
     "/ogc", "/?f=json", "/collections", "/collections/houses", "/collections/houses/items?limit=2", "/collections/houses/queryables",
     "/collections/houses/schema", "/ogc/collections", "/layers", "/products", "/tiles/houses.json", "/styles/base/style.json",
-    "/styles/houses-map/style.json", "/api",
+    "/styles/houses-map/style.json", "/api", "/tileMatrixSets", "/tiles", "/tiles/CGCS2000Quad", "/collections/houses/tiles",
+    "/collections/houses/map/tiles/WebMercatorQuad", "/tiles/houses/CGCS2000Quad/tilejson.json",
 ]  # fmt: skip
 
 
@@ -121,8 +123,21 @@ def test_every_link_is_below_the_prefix_and_resolves(behind: tuple[str, str], pa
     assert found or path.endswith("/base/style.json"), answer.text
     for link in found:
         assert link == public or link.startswith(public + "/"), link
-        inside = link.replace("{z}/{x}/{y}", "14/13380/7138").removeprefix(public)
+        row = 3071 if "CGCS2000Quad" in link else 7140
+        inside = (
+            link.replace("{z}/{x}/{y}", f"14/13380/{row}")
+            .replace("{tileMatrix}/{tileRow}/{tileCol}", f"14/{row}/13380")
+            .removeprefix(public)
+        )
         assert httpx.get(address + (inside or "/")).status_code in (200, 204, 503 if inside in ("", "/", "/docs") else 200), link
+
+
+@pytest.mark.parametrize("path", ["/wmts", "/wmts/1.0.0/WMTSCapabilities.xml", "/houses_c/wmts"])
+def test_capabilities_lead_below_the_prefix(behind: tuple[str, str], path: str) -> None:
+    address, public = behind
+    text = httpx.get(address + path).raise_for_status().text
+    found = re.findall(r'(?:xlink:href|template)="([^"]+)"', text)
+    assert found and all(link.startswith(public + "/") for link in found)
 
 
 def test_the_cookie_stays_below_the_prefix(behind: tuple[str, str]) -> None:

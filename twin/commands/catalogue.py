@@ -1,4 +1,4 @@
-"""layers, publish, export: what there is, and what is published."""
+"""layers, publish: what there is, and what is published."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from postgis.connect import EDITOR, IMPORTER, connect
 from postgis.layers import read_layers
 from twin.commands.context import say
 from twin.commands.database import open_database
-from twin.errors import BadFile, InputError
+from twin.errors import BadFile
 from twin.layer import Layer
 
 
@@ -34,15 +34,6 @@ def publish(paths: Annotated[list[Path], typer.Argument(help="TOML files of map 
                 raise BadFile(f"there is no file {path}", f"没有文件 {path}", place=str(path))
             done = publish_toml(connection, path)
             say(f"{done.code} v{done.version} {done.status}{'' if done.changed else ' (未变 unchanged)'}")
-
-
-def export() -> None:
-    """Say how data can be taken out today."""
-    raise InputError(
-        "`twin export` does not exist yet",
-        "尚无 twin export 命令",
-        mend="pull a layer through OGC API – Features（可经 OGC API 取数）: ogr2ogr out.gpkg OAPIF:http://127.0.0.1:8080 LAYER",
-    )
 
 
 def _row(layer: Layer) -> dict[str, object]:

@@ -8,7 +8,7 @@ import typer
 from importers.options import ImportOptions, parse_options, read_fields
 from importers.report import ImportReport
 from importers.run import import_file
-from twin.commands.context import say
+from twin.commands.context import say, settings
 from twin.commands.database import open_database
 from twin.commands.progress import progress
 from twin.errors import BadFile, BadParameter
@@ -17,7 +17,7 @@ _SHOWN_RULES = 20
 
 
 def import_files(  # noqa: PLR0913, PLR0917  (each is an option of the command line)
-    paths: Annotated[list[Path], typer.Argument(help="Files: GeoJSON, Shapefile (or zip), GeoPackage, CSV with coordinates.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files: GeoJSON, Shapefile (or zip), GeoPackage, CSV with coordinates, PMTiles.")],
     layer: Annotated[str, typer.Option(help="Layer id; default: the file's stem.")] = "",
     title_zh: Annotated[str, typer.Option(help="Chinese title of the layer.")] = "",
     title_en: Annotated[str, typer.Option(help="English title of the layer.")] = "",
@@ -47,7 +47,9 @@ def import_files(  # noqa: PLR0913, PLR0917  (each is an option of the command l
     with open_database() as database:
         for path in paths:
             with progress(path.name) as report:
-                done = import_file(database, path, options, lambda seen: report(seen.done, seen.total, f"{seen.step_zh} {seen.step_en}"))
+                done = import_file(
+                    database, path, options, lambda seen: report(seen.done, seen.total, f"{seen.step_zh} {seen.step_en}"), settings().home
+                )
             say(done.model_dump_json(indent=1) if as_json else summary(done))
 
 
@@ -60,6 +62,8 @@ def _options(chosen: dict[str, Any], fields: Path | None) -> ImportOptions:
 def summary(report: ImportReport) -> str:
     """The report for a person: what happened to the rows, then every rule that struck."""
     dry = "（试运行，未发布 dry run, nothing published）" if report.dry_run else ""
+    if report.format == "pmtiles":
+        return f"{report.file} → {report.layer}{dry}\n  {report.features} 瓦片 tiles"
     counts = f"{report.rows_in} = 发布 published {report.published} + 拒绝 refused {report.refused}"
     found = f"坐标系 crs {report.crs}   基准 datum {report.datum}   编码 encoding {report.encoding}"
     lines = [

@@ -5,27 +5,28 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from twin.commands.context import say
+from twin.commands.context import say, warn
 
 Report = Callable[[int, int | None, str], None]
 """Tell progress: done, total (None if unknown), what is being done."""
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Report]:
-    """Show what the yielded function is told."""
-    if not sys.stdout.isatty():
-        yield _lines(title)
+def progress(title: str, *, stderr: bool = False) -> Iterator[Report]:
+    """Show what the yielded function is told, on stdout or on stderr."""
+    if not (sys.stderr if stderr else sys.stdout).isatty():
+        yield _lines(title, warn if stderr else say)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, transient=True) as shown:
+    with Progress(*columns, transient=True, console=Console(stderr=stderr)) as shown:
         task = shown.add_task(title, total=None)
         yield lambda done, total, step: shown.update(task, completed=done, total=total, description=f"{title} · {step}")
 
 
-def _lines(title: str, every_s: float = 5.0) -> Report:
+def _lines(title: str, tell: Callable[[str], None], every_s: float = 5.0) -> Report:
     """A line when the step changes, and a sign of life every few seconds."""
     last_step, last_time = "", time.monotonic()
 
@@ -33,7 +34,7 @@ def _lines(title: str, every_s: float = 5.0) -> Report:
         nonlocal last_step, last_time
         now = time.monotonic()
         if step != last_step or now - last_time > every_s:
-            say(f"  {title} · {step} {done}{f'/{total}' if total else ''}")
+            tell(f"  {title} · {step} {done}{f'/{total}' if total else ''}")
             last_step, last_time = step, now
 
     return report

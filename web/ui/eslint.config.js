@@ -3,7 +3,7 @@ import reactHooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['node_modules', 'eslint.config.js', 'vite.config.ts'] },
+  { ignores: ['node_modules', 'eslint.config.js', 'vite.config.ts', 'sprites.ts'] },
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   reactHooks.configs.flat.recommended,

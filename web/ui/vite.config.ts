@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
+import { writeSprites } from './sprites.ts';
 
 const outDir = resolve(import.meta.dirname, '../static');
 
@@ -21,11 +22,22 @@ function copySwagger(): Plugin {
   };
 }
 
+/** Icons for the styles, also for clients that are not ours. */
+function drawSprites(): Plugin {
+  return {
+    name: 'draw-sprites',
+    apply: 'build',
+    closeBundle() {
+      writeSprites(join(outDir, 'sprites'));
+    },
+  };
+}
+
 const TOOLS = /node_modules\/(react|react-dom|scheduler|antd|@ant-design|@rc-component|dayjs|@emotion|@babel|stylis)\//;
 
 export default defineConfig({
   base: './',
-  plugins: [react(), copySwagger()],
+  plugins: [react(), copySwagger(), drawSprites()],
   build: {
     outDir,
     emptyOutDir: true,

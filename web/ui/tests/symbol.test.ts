@@ -32,6 +32,7 @@ const DRAWING: Drawing = {
   floorsField: null,
   baseField: null,
   phaseField: null,
+  overviewed: false,
   nameSource: null,
 };
 
@@ -132,6 +133,17 @@ describe('layers of a symbol', () => {
   it('labels from the zoom the symbol asks for', () => {
     const { labels } = draw({ ...DRAWING, symbol: { ...SYMBOL, label_field: 'name', label_min_zoom: 15 } });
     expect(labels.map((layer) => layer.minzoom)).toEqual([15]);
+  });
+  it('lets clusters grow with their count and writes the count on them', () => {
+    const clusters: Drawing = { ...DRAWING, symbol: { ...SYMBOL, kind: 'circle' }, overviewed: true };
+    const drawn = draw(clusters);
+    const size = (drawn.shapes[0]?.paint as Record<string, unknown>)['circle-radius'];
+    const radius = (properties: Record<string, unknown>) => Number(evaluate(size, properties));
+    expect(radius({})).toBe(radius({ count: 1 }));
+    expect(radius({ count: 1000 })).toBeGreaterThan(radius({ count: 10 }));
+    expect(drawn.labels.map(({ id }) => id)).toEqual([`${DRAWING.prefix}/count`]);
+    expect(draw({ ...clusters, overviewed: false }).labels).toEqual([]);
+    expect(problems(clusters)).toEqual([]);
   });
 });
 

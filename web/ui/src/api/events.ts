@@ -2,7 +2,7 @@
 import { ROOT } from './client';
 import type { ServerEvent } from './types';
 
-const TOPICS = ['layer', 'catalogue', 'product', 'job'] as const;
+const TOPICS = ['layer', 'overview', 'catalogue', 'product', 'job'] as const;
 const PAUSE_MS = 3000;
 
 interface Listener {

@@ -25,6 +25,8 @@ export interface Layer {
   epoch: number;
   min_zoom: number;
   max_zoom: number;
+  /** What tiles are read from; an overview follows the rows a moment later. */
+  tile_source: 'live' | 'twin' | 'overview';
   access: string;
   synthetic: boolean;
   attribution: string;
@@ -202,8 +204,10 @@ export interface Problem {
 
 export interface ServerEvent {
   seq: number;
-  topic: 'layer' | 'catalogue' | 'product' | 'job';
+  topic: 'layer' | 'overview' | 'catalogue' | 'product' | 'job';
   layer: number | null;
+  /** Coarse cells that changed; null is the whole layer. */
+  cells: number[] | null;
   payload: Record<string, unknown> | null;
 }
 

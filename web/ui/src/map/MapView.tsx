@@ -11,9 +11,9 @@ import { epochOf } from '../state/catalogue';
 import { HOME, HOME_BOUNDS, page, type Picked } from '../state/page';
 import { useStore } from '../state/store';
 import { addControls } from './controls';
-import { flyToBounds, setMap } from './handle';
+import { flyTo, flyToBounds, setMap } from './handle';
 import { Hover } from './Hover';
-import { identify } from './identify';
+import { crowdAt, identify } from './identify';
 import { readNames } from './names';
 import { composeStyle, namedLayers } from './style';
 import { sourceOf } from './symbol';
@@ -96,9 +96,16 @@ function useBusy(map: maplibregl.Map | null) {
   }, [map]);
 }
 
+/** A click on many things drawn as one goes closer until they come apart. */
+const CROWD_STEP = 2;
+
 function click(event: maplibregl.MapMouseEvent): void {
   const touch = matchMedia('(pointer: coarse)').matches;
-  setCandidates(identify(event.target, event.point.x, event.point.y, touch ? 14 : 4));
+  const { x, y } = event.point;
+  const { lng, lat } = event.lngLat;
+  const found = identify(event.target, x, y, touch ? 14 : 4);
+  setCandidates(found);
+  if (found.length === 0 && crowdAt(event.target, x, y)) flyTo({ lng, lat, zoom: event.target.getZoom() + CROWD_STEP });
 }
 
 function rememberCamera({ viewState }: ViewStateChangeEvent): void {

@@ -1,7 +1,8 @@
 /** The one live map, for the few orders that are not state: fly there, read that pixel again. */
 import type { Map as MapLibre } from 'maplibre-gl';
 import type { Bounds } from '../api/types';
-import type { Camera } from '../state/page';
+import { page, type Camera } from '../state/page';
+import { merged, touched, type TileId } from './cells';
 import { sourceOf } from './symbol';
 
 const FLIGHT_MS = 1100;
@@ -78,17 +79,50 @@ function sourcesWith(layer: string): string[] {
   return [...new Set([sourceOf(layer), ...own])].filter((id) => map?.getSource(id) !== undefined);
 }
 
-const stale = new Set<string>();
+/** Zooms from here on are read from the rows themselves, those below from an overview that follows a moment later. */
+const ROWS_FROM_ZOOM = 14;
+
+/** What changed: the rows, the overview that low zooms are read from, or (after a gap in the events) anything. */
+export type Changed = 'rows' | 'overview' | 'all';
+
+export interface TilesChange {
+  layer: string;
+  changed: Changed;
+  /** Coarse cells; null is the whole layer. */
+  cells: number[] | null;
+}
+
+const stale = new Map<string, TilesChange>();
 let timer = 0;
 
-/** Read the tiles of a layer again in place, without taking the old ones away first. */
-export function onTilesChanged(layer: string): void {
-  stale.add(layer);
+/** Read again in place the tiles on which a change may show, without taking the old ones away first. */
+export function onTilesChanged(change: TilesChange): void {
+  const key = `${change.changed}/${change.layer}`;
+  const before = stale.get(key);
+  stale.set(key, before === undefined ? change : { ...change, cells: merged(before.cells, change.cells) });
   clearTimeout(timer);
   timer = window.setTimeout(() => {
-    for (const id of stale) {
-      for (const source of sourcesWith(id)) map?.refreshTiles(source);
-    }
+    stale.forEach(refresh);
     stale.clear();
   }, REFRESH_GAP_MS);
+}
+
+function refresh({ layer, changed, cells }: TilesChange): void {
+  const live = map;
+  if (live === null) return;
+  const overviewed = page.get().layers[layer]?.tile_source === 'overview';
+  const shows = ({ z }: TileId): boolean => changed === 'all' || !overviewed || (changed === 'overview') === z < ROWS_FROM_ZOOM;
+  for (const id of sourcesWith(layer)) {
+    const tiles = touched(tilesInView(live, id).filter(shows), cells);
+    if (tiles.length > 0) live.refreshTiles(id, tiles);
+    // Tiles kept for panning back are not looked at by refreshTiles and would come back old.
+    live.style.tileManagers[id]?._outOfViewCache.reset();
+  }
+}
+
+function tilesInView(live: MapLibre, id: string): TileId[] {
+  const source = live.getSource(id);
+  if (source === undefined) return [];
+  const { minzoom, maxzoom, tileSize } = source;
+  return live.coveringTiles({ tileSize, minzoom, maxzoom }).map(({ canonical: { z, x, y } }) => ({ z, x, y }));
 }

@@ -37,3 +37,8 @@ export function identify(map: MapLibre, x: number, y: number, reach = REACH_PX):
   const near = map.queryRenderedFeatures(box).filter((feature) => feature.geometry.type !== 'Polygon' && feature.geometry.type !== 'MultiPolygon');
   return unique([...near, ...exact].map(candidate));
 }
+
+/** Where a cluster or a folded square lies under the pointer, when nothing that can be picked does. */
+export function crowdAt(map: MapLibre, x: number, y: number): boolean {
+  return map.queryRenderedFeatures([x, y] as PointLike).some((feature) => Number(feature.properties['count']) > 1 && feature.id === undefined);
+}

@@ -64,6 +64,7 @@ function drawItem(item: MapItem, scene: Scene): Drawn[] {
         floorsField: fieldOf(layer, 'floors'),
         baseField: fieldOf(layer, 'base_height'),
         phaseField: phaseField(layer),
+        overviewed: layer.tile_source === 'overview',
         nameSource: isNamedApart(layer, part) ? namesOf(layer.id) : null,
       });
     });

@@ -18,6 +18,8 @@ export const PICKED = '#F2A20C';
 const DEMOLISHED = '#7A7F87';
 const DEFAULT_HEIGHT_M = 6;
 const STOREY_M = 3;
+/** A cluster of ten is this much wider than one point, of a hundred twice that. */
+const CLUSTER_PX = 3.5;
 /** Below it, names along roads would lie across the blocks. */
 const LINE_LABELS_3D_ZOOM = 16;
 const FONTS = ['Noto Sans SC', 'Microsoft YaHei', 'sans-serif'];
@@ -49,6 +51,8 @@ export interface Drawing {
   nameSource: string | null;
   /** Tells planned and demolished objects apart; null where the layer does not. */
   phaseField: string | null;
+  /** Low zooms come from an overview: points as clusters with a count. */
+  overviewed: boolean;
 }
 
 export interface Drawn {
@@ -176,10 +180,16 @@ function line(drawing: Drawing): DrawnLayer[] {
   ];
 }
 
+/** How many things a feature of a low zoom stands for. */
+const COUNT = ['to-number', ['get', 'count'], 1];
+
+/** A cluster grows with the logarithm of its count; a point of its own stays as it is. */
+const clustered = (radius: number): unknown => ['+', radius, ['*', CLUSTER_PX, ['log10', ['max', 1, COUNT]]]];
+
 function circle(drawing: Drawing): DrawnLayer[] {
   const { symbol, opacity } = drawing;
   const radius = symbol.radius_px;
-  const size = ['interpolate', ['linear'], ['zoom'], 8, picked(radius + 3, radius * 0.5), 14, picked(radius + 4, radius)];
+  const size = ['interpolate', ['linear'], ['zoom'], 8, picked(radius + 3, clustered(radius * 0.5)), 14, picked(radius + 4, clustered(radius))];
   return [
     {
       ...common(drawing, 'circle'),
@@ -266,7 +276,21 @@ const SHAPES: Record<Symbology['kind'], (drawing: Drawing) => DrawnLayer[]> = {
   extrusion: (drawing) => (drawing.mode === '3d' ? extrusion(drawing) : fill(drawing)),
 };
 
+/** The number on a cluster. */
+function counts(drawing: Drawing): DrawnLayer[] {
+  if (drawing.symbol.kind !== 'circle' || !drawing.overviewed) return [];
+  return [
+    {
+      ...common(drawing, 'count'),
+      type: 'symbol',
+      filter: ['>', COUNT, 1] as unknown as FilterSpecification,
+      layout: { 'text-field': ['number-format', COUNT, {}] as ExpressionSpecification, 'text-font': FONTS, 'text-size': 11, 'text-padding': 1 },
+      paint: { 'text-color': '#1F242B', 'text-halo-color': '#FFFFFF', 'text-halo-width': 1.4, 'text-opacity': drawing.opacity === 0 ? 0 : 1 },
+    },
+  ];
+}
+
 /** MapLibre layers of one symbol, bottom first; labels apart, because they go above every shape. */
 export function draw(drawing: Drawing): Drawn {
-  return { shapes: SHAPES[drawing.symbol.kind](drawing), labels: label(drawing) };
+  return { shapes: SHAPES[drawing.symbol.kind](drawing), labels: [...counts(drawing), ...label(drawing)] };
 }

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'react';
 import { useWords } from '../i18n';
 import { offerFile } from '../state/actions';
 
-const KINDS = '.geojson,.json,.geojsonl,.geojsons,.ndjson,.zip,.shp,.gpkg,.csv,.gz';
+const KINDS = '.geojson,.json,.geojsonl,.geojsons,.ndjson,.zip,.shp,.gpkg,.csv,.pmtiles,.gz';
 
 /** The same door without a mouse: the system's own file dialog. */
 export function chooseFile(): void {

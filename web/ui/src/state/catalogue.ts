@@ -1,7 +1,7 @@
 /** Products and layers as the server lists them, and what its events change. */
 import { api, ApiError, rememberCsrf } from '../api/client';
 import type { Layer, Product, ServerEvent } from '../api/types';
-import { onTilesChanged } from '../map/handle';
+import { onTilesChanged, type Changed } from '../map/handle';
 import { followJob } from './jobs';
 import { NOBODY, page } from './page';
 
@@ -26,8 +26,9 @@ export async function loadCatalogue(): Promise<void> {
   try {
     const [products, layers] = await Promise.all([api.products(), api.layers()]);
     const before = page.get();
-    const grown = layers.filter((layer) => (before.layers[layer.id]?.epoch ?? layer.epoch) < layer.epoch);
-    for (const layer of grown) onTilesChanged(layer.id);
+    // A change that came as an event has had its tiles read again already.
+    const known = ({ id, epoch }: Layer): number => Math.max(before.epochs[id] ?? 0, before.layers[id]?.epoch ?? epoch);
+    for (const layer of layers.filter((each) => known(each) < each.epoch)) onTilesChanged({ layer: layer.id, changed: 'all', cells: null });
     page.set({
       products: kept(before.products, products),
       layers: kept(before.layers, byId(layers)),
@@ -72,18 +73,22 @@ function layerOfEvent(event: ServerEvent): string | undefined {
   return Object.values(page.get().layers).find((layer) => layer.number === event.layer)?.id;
 }
 
+/** Topics after which tiles look different. */
+const CHANGED: Partial<Record<ServerEvent['topic'], Changed>> = { layer: 'rows', overview: 'overview' };
+
 export function takeEvent(event: ServerEvent): void {
   if (event.topic === 'job') {
     const id = event.payload?.['job'] ?? event.payload?.['id'];
     if (typeof id === 'string') followJob(id);
     return;
   }
-  const layer = event.topic === 'layer' ? layerOfEvent(event) : undefined;
-  if (layer !== undefined) {
+  const layer = layerOfEvent(event);
+  const changed = CHANGED[event.topic];
+  if (layer !== undefined && changed !== undefined) {
     page.set({ epochs: { ...page.get().epochs, [layer]: event.seq } });
-    onTilesChanged(layer);
+    onTilesChanged({ layer, changed, cells: event.cells });
   }
-  reloadSoon();
+  if (event.topic !== 'overview') reloadSoon();
 }
 
 /** The change number tiles of a layer are asked with. */

@@ -1,4 +1,4 @@
-"""Shuts the door of a reading process behind itself: no network, no new rights, limits on memory, time, files; dies with its parent."""
+"""Shuts the door of a child process that reads what others wrote behind itself: no network, no new rights, limits on memory, time, files; dies with its parent."""
 
 import ctypes
 import resource
@@ -11,7 +11,7 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one reading process may use."""
+    """What one such process may use; as they stand, for reading an import."""
 
     memory_bytes: int = 8 << 30
     cpu_s: int = 3600
