@@ -8,7 +8,7 @@ from typing import Final
 from tiles.encodings import Encoding
 
 #: What a tile costs beside its bytes: objects, keys, and the headers prepared for it.
-_OVERHEAD: Final = 1024
+_OVERHEAD: Final = 2048
 _PROBATION: Final = 0.1
 MOST_CHANCES: Final = 3
 

@@ -55,6 +55,8 @@ def test_an_example_does_what_it_says(web: httpx.Client, example: str) -> None:
     if kind == "application/vnd.mapbox-vector-tile":
         assert "buildings" in mapbox_vector_tile.decode(answer.content)
     elif kind == "image/png":
-        assert answer.content.startswith(b"\x89PNG") and struct.unpack(">II", answer.content[16:24]) == (256, 256)
+        assert answer.content.startswith(b"\x89PNG") and struct.unpack(">II", answer.content[16:24]) == (
+            (512, 512) if "@2x" in example else (256, 256)
+        )
     else:
         assert kind in ("application/json", "text/xml") and len(answer.content) > 300
