@@ -23,8 +23,8 @@ CONNECTIONS = 2
 Bounds = tuple[float, float, float, float]
 
 
-def exports(place: Place, bounds: Bounds, zooms: tuple[int, int], rounds: int, target: float) -> list[Result]:
-    """Alternating runs over one town, where hardly a tile is empty; non-empty tiles a second, start of the program included."""
+def exports(place: Place, what: str, bounds: Bounds, zooms: tuple[int, int], rounds: int, target: float) -> list[Result]:
+    """Alternating runs over `bounds`, called `what`; non-empty tiles a second, start of the program included."""
     program = place.program("martin-cp", "TWIN_BENCH_MARTIN_CP")
     folder = place.home / "export"
     shutil.rmtree(folder, ignore_errors=True)
@@ -34,12 +34,12 @@ def exports(place: Place, bounds: Bounds, zooms: tuple[int, int], rounds: int, t
         ours.append(_by_us(place, bounds, zooms, folder / f"{number}.pmtiles"))
         if program is not None:
             theirs.append(_by_martin(place, program, bounds, zooms, folder / f"{number}.mbtiles"))
-    print(f"  export z{zooms[0]}–z{zooms[1]}: ours {ours}, martin-cp {theirs} (tiles, tiles/s)", file=sys.stderr)
+    print(f"  export of {what} z{zooms[0]}–z{zooms[1]}: ours {ours}, martin-cp {theirs} (tiles, tiles/s)", file=sys.stderr)
     shutil.rmtree(folder)
     if not theirs:
         return []
     tiles = ours[0][0], theirs[0][0]
-    case = f"export of footprints z{zooms[0]}–z{zooms[1]}, one town, {tiles[0]} tiles (theirs {tiles[1]}), median of {rounds}"
+    case = f"export of footprints z{zooms[0]}–z{zooms[1]}, {what}, {tiles[0]} tiles (theirs {tiles[1]}), median of {rounds}"
     rates = [statistics.median(rate for _, rate in found) for found in (ours, theirs)]
     return [more(case, "tiles/s", rates[0], rates[1], "martin-cp 4490", target)]
 

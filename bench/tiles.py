@@ -50,6 +50,7 @@ Z12_TARGETS = {"martin 4490": 3.0}
 LOW_TARGETS = {"martin 4490": 50.0}
 TOWN = (112.9, 22.5)
 """One of the eight towns of footprints.sql."""
+WHOLE_ZOOMS = (13, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,9 @@ def measure(run: Run) -> None:
     for part in (measure_cold, measure_warm):
         with contextlib.ExitStack() as run.stack:
             part(run)
-    run.add(exports(run.place, town_bounds(run.size.spread), run.size.export_zooms, min(3, run.size.rounds), EXPORT_TARGET))
+    rounds = min(3, run.size.rounds)
+    run.add(exports(run.place, "one town", town_bounds(run.size.spread), run.size.export_zooms, rounds, 0))
+    run.add(exports(run.place, "the whole layer", layer_bounds(run.size.spread), WHOLE_ZOOMS, rounds, EXPORT_TARGET))
 
 
 def measure_cold(run: Run) -> None:
@@ -193,6 +196,13 @@ def town_bounds(spread: float) -> tuple[float, float, float, float]:
     """One town."""
     reach = 2.5 * spread
     return TOWN[0] - reach, TOWN[1] - reach, TOWN[0] + reach, TOWN[1] + reach
+
+
+def layer_bounds(spread: float) -> tuple[float, float, float, float]:
+    """All eight towns and the empty land between them: what an export of the layer is."""
+    west, south, _, _ = town_bounds(spread)
+    _, _, east, north = (side + step for side, step in zip(town_bounds(spread), (0, 0, 0.3 * 7, 0.22 * 7), strict=True))
+    return west, south, east, north
 
 
 def prepare(database: Database, home: Path, size: Size) -> None:

@@ -31,7 +31,10 @@ CREATE TABLE IF NOT EXISTS twin.object (
 
 CREATE TABLE IF NOT EXISTS twin.object_past (LIKE twin.object INCLUDING DEFAULTS INCLUDING CONSTRAINTS) PARTITION BY LIST (layer);
 
-ALTER TABLE twin.object ADD CONSTRAINT object_known CHECK (upper_inf(sys));
+DO $$ BEGIN
+    ALTER TABLE twin.object ADD CONSTRAINT object_known CHECK (upper_inf(sys));
+EXCEPTION WHEN duplicate_object THEN NULL; -- the file is run again when a database is upgraded
+END $$;
 
 -- Indexes of the parents: every member gets them, made before it is attached. `oid` leads, so that the same index pages by oid.
 CREATE UNIQUE INDEX IF NOT EXISTS object_oid ON twin.object (oid, layer, plan, lower(valid)) NULLS NOT DISTINCT;
