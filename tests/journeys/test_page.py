@@ -224,7 +224,12 @@ def test_only_the_tiles_under_a_change_are_read_again(desk: Watched, admin: Admi
     here, there = (113.0, 22.5), (114.8, 22.5)
 
     def put(name: str, lon: float) -> None:
-        points = [town._feature({"type": "Point", "coordinates": place}, code=str(n)) for n, place in enumerate([(lon, 22.5), there])]
+        places = [
+            (lon, 22.5),
+            there,
+            (here[0] - 0.1, 22.5),
+        ]  # the last keeps the layer's bounds as they are, for they are part of the style
+        points = [town._feature({"type": "Point", "coordinates": place}, code=str(n)) for n, place in enumerate(places)]
         path = tmp_path / name
         path.write_text(json.dumps({"type": "FeatureCollection", "features": points}), encoding="utf-8")
         admin.import_file(path, {"layer": "two-places", "key": "code", "title_zh": "两处", "synthetic": True})
