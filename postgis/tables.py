@@ -118,7 +118,6 @@ tile_state = Table(
     _must("generation", BigInteger),
     _must("base", Text),
     _must("overview", Text),
-    _must("overview_seq", BigInteger),
     _may("built_at", _Instant),
     _must("body", Text),
 )

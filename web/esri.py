@@ -1,13 +1,11 @@
 """Vector tiles as ArcGIS and SuperMap ask for them: the catalogue of services, one service, its style. Tiles are answered in front of this."""
 
 import math
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.routing import APIRoute
 
 from layers.catalog import Catalog
 from layers.pictures import picture_layers
@@ -20,10 +18,10 @@ from twin.product import Product
 from twin.view import Scope
 from web import caching, sprites
 from web.deps import CatalogDep, ScopeDep
+from web.dialect_route import DialectRoute
 from web.errors import NotAcceptable
 from web.json import Json, dump
 from web.params import Parameter, documented, words
-from web.tile_errors import refusal
 from web.tile_paths import pairs_of
 from web.tile_sets import TileSet, members, product_of, tile_set
 
@@ -39,21 +37,10 @@ _SPRITES: Final = {f"sprite{suffix}": f"icons{suffix}" for suffix in (".json", "
 _F: Final[Parameter[str]] = Parameter("f", words(*_FORMATS), {"type": "string", "enum": list(_FORMATS)}, "pjson is indented; no html.")
 
 
-class _EsriRoute(APIRoute):
+class _EsriRoute(DialectRoute):
     """Whatever goes wrong below is told as ArcGIS tells it."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler with its refusals in ArcGIS's words."""
-        inner = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                return await inner(request)
-            except Exception as error:
-                made = refusal("esri", error, request.scope.get("request_id", "-"))
-                return Response(made.body, made.status, {name.decode(): value.decode() for name, value in made.headers})
-
-        return handler
+    dialect = "esri"
 
 
 router = APIRouter(prefix="/arcgis/rest", tags=["tiles"], route_class=_EsriRoute)

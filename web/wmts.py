@@ -1,18 +1,18 @@
 """WMTS 1.0.0 but for the tiles themselves: capabilities, and the right exception for a request that is no tile. `/wmts`, and 天地图's paths."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 
 from layers.catalog import Catalog
 from twin.errors import BadParameter
 from twin.view import Scope
 from web import caching
 from web.deps import CatalogDep, LinksDep, ScopeDep
+from web.dialect_route import DialectRoute
 from web.links import Links
-from web.tile_errors import MissingValue, NotSupported, OtherVersion, WmtsRefusal, refusal
+from web.tile_errors import MissingValue, NotSupported, OtherVersion, WmtsRefusal
 from web.tile_paths import WMTS_FORMATS, WMTS_GRIDS, pairs_of
 from web.wmts_capabilities import offered, offered_as, ogc_capabilities, tianditu_capabilities
 
@@ -23,21 +23,10 @@ _NEEDED: Final = ("layer", "tilematrixset", "tilematrix", "tilerow", "tilecol", 
 _OPERATIONS: Final = ("getcapabilities", "gettile")
 
 
-class _WmtsRoute(APIRoute):
+class _WmtsRoute(DialectRoute):
     """Whatever goes wrong below is told as an OWS exception report."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The handler with its refusals in WMTS's words."""
-        inner = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                return await inner(request)
-            except Exception as error:
-                made = refusal("wmts", error, request.scope.get("request_id", "-"))
-                return Response(made.body, made.status, {name.decode(): value.decode() for name, value in made.headers})
-
-        return handler
+    dialect = "wmts"
 
 
 router = APIRouter(tags=["tiles"], route_class=_WmtsRoute)

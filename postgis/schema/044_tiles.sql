@@ -11,13 +11,11 @@ CREATE TABLE IF NOT EXISTS twin.tile_state (
     generation bigint NOT NULL DEFAULT 0,
     base text NOT NULL DEFAULT 'stale' CHECK (base IN ('stale', 'fresh')),
     overview text NOT NULL DEFAULT 'none' CHECK (overview IN ('none', 'stale', 'fresh')),
-    overview_seq bigint NOT NULL DEFAULT 0,
     built_at timestamptz,
     body text NOT NULL DEFAULT ''
 ) WITH (fillfactor = 50);
 COMMENT ON COLUMN twin.tile_state.base IS 'Whether the twin has been built for its columns. Doubt is in tile_note: ask door.tile_state or twin.twin_is_fresh().';
 COMMENT ON COLUMN twin.tile_state.overview IS 'none: low zooms read the base twin.';
-COMMENT ON COLUMN twin.tile_state.overview_seq IS 'Epoch up to which the overview is known to be right.';
 COMMENT ON COLUMN twin.tile_state.body IS 'The SELECT that the rows of the twin as it stands come from; $1 is the moment.';
 
 -- Rows the twin does not show yet: an oid, or NULL for who knows how many. Insert-only, so writers never wait for each other.
