@@ -111,6 +111,16 @@ class Member:
         return Path(self.name).suffix.lower()
 
     @property
+    def base(self) -> str:
+        """The name without folder."""
+        return Path(self.name).name
+
+    @property
+    def folder(self) -> str:
+        """The folder of an archive or directory it lies in, empty at the top."""
+        return self.name[: -len(self.base)].rstrip("/")
+
+    @property
     def stem(self) -> str:
         """The name without folder and suffix."""
         return Path(self.name).stem

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from importers.base import Column, Severity, SourceMeta, Summary
 from importers.infer import Inferred
-from importers.report import DatumCheck, ImportReport, RuleCount, Seconds, warnings_of
+from importers.quality import quality_of
+from importers.report import CrsCheck, DatumCheck, ImportReport, RuleCount, Seconds, warnings_of
 from importers.shift import Move
 from postgis.stage import StagedColumn, Staging
 from postgis.stage_publish import KnownLayer, Published
@@ -57,6 +58,9 @@ class Draft:
     """Rows refused after staging (by their place)."""
     datum_check: DatumCheck | None
     min_zoom: int
+    mode: str
+    crs_check: CrsCheck | None = None
+    vertical_datum: str | None = None
 
     @property
     def rows_in(self) -> int:
@@ -112,5 +116,11 @@ class Draft:
             min_zoom=self.min_zoom,
             seconds=seconds,
             datum_check=self.datum_check,
+            crs_check=self.crs_check,
+            vertical_datum=self.vertical_datum,
             division_filled=done.division_filled if done else 0,
+            mode=self.mode,
+            quality=quality_of(
+                self.rows_in - counts.get("unchanged", 0), [(item.rule, item.severity, item.count, item.rows) for item in rules]
+            ),
         )

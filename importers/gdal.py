@@ -1,7 +1,7 @@
 """GDAL with its doors shut: only the drivers named here exist in the process, files are opened by private names, warnings are reported."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyogrio as _pyogrio
-import pyproj
 from pyogrio import raw as _raw
 
 from importers.base import BATCH_ROWS, MAX_COLUMNS, Chunk, Column, Finding, Opened, Report, SourceMeta
 from importers.columns import carry, describe
+from importers.crs_name import plain_crs
 from importers.geos import ArrowArray
-from importers.pinned import DRIVERS
+from importers.pinned import ALWAYS
 from importers.wkb import curved
 from twin.errors import BadFile, OperationError, TooLarge
 
@@ -29,8 +29,15 @@ _CONFIG = {
     "OGR_ENABLE_PARTIAL_REPROJECTION": "NO",
     "OGR_ARC_STEPSIZE": "2",
     "SHAPE_RESTORE_SHX": "NO",
+    "GML_DOWNLOAD_SCHEMA": "NO",
+    "GML_SKIP_RESOLVE_ELEMS": "ALL",  # an xlink may name any file or address
+    "DXF_INLINE_BLOCKS": "TRUE",
+    "OSM_USE_CUSTOM_INDEXING": "YES",
+    "OSM_MAX_TMPFILE_SIZE": "200",
+    "OPENFILEGDB_IN_MEMORY_SPI": "NO",
 }
 _MAX_WARNINGS = 20
+_MAY_CURVE = frozenset({"geopackage", "filegdb", "gml", "dxf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +51,17 @@ class Dataset:
     """Encoding to decode attributes with; empty where the format says it itself."""
     options: Mapping[str, str] = field(default_factory=dict)
     restore_index: bool = False
+    without: frozenset[str] = frozenset()
+    """Columns that are none: the format's own bookkeeping."""
 
 
-def check_drivers() -> None:
-    """Raise OperationError when GDAL has a driver that is not on the list: a new build must be looked at first."""
-    unexpected = sorted(set(pyogrio.list_drivers()) - set(DRIVERS))
-    if unexpected:
+def check_drivers(wanted: Collection[str]) -> None:
+    """Raise OperationError when this process has other GDAL drivers than `wanted`: a new build must be looked at first."""
+    have = set(pyogrio.list_drivers()) - set(ALWAYS)
+    if unexpected := sorted(have - set(wanted)):
         raise OperationError(f"GDAL has drivers that are not allowed here: {', '.join(unexpected)}", "GDAL 含有未经允许的驱动")
+    if missing := sorted(set(wanted) - have):
+        raise OperationError(f"GDAL has no driver {', '.join(missing)} in this build", f"GDAL 缺少驱动 {'、'.join(missing)}")
     pyogrio.set_gdal_config_options(_CONFIG)
 
 
@@ -64,8 +75,12 @@ def open_dataset(dataset: Dataset, report: Report) -> Opened:
             schema = _schema(dataset)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, pyogrio.errors.CRSError, UnicodeDecodeError) as exc:
         raise unreadable(dataset.path, exc) from exc
+    except IndexError as exc:  # a driver took the head of the file and found no table behind it
+        raise BadFile("the file has no table", "文件中没有表", place=dataset.path.name) from exc
+    except pyogrio.errors.GeometryError as exc:
+        raise _model(dataset.layer or dataset.path.name, exc) from exc
     _report_warnings(caught, report)
-    names = [str(name) for name in info["fields"]]
+    names = [str(name) for name in info["fields"] if str(name) not in dataset.without]
     if len(names) > MAX_COLUMNS:
         raise TooLarge(f"{len(names)} columns (limit {MAX_COLUMNS})", f"共有 {len(names)} 列（上限 {MAX_COLUMNS}）")
     columns = describe(schema, _unique(schema, names))
@@ -80,22 +95,50 @@ def open_dataset(dataset: Dataset, report: Report) -> Opened:
     return Opened(meta, _chunks(dataset, columns, report))
 
 
+def tables(path: Path, name: str) -> tuple[tuple[str, bool], ...]:
+    """Every layer of a file and whether it has geometry; BadFile when GDAL cannot read it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # said again when the chosen one is opened
+            return tuple((str(layer), kind is not None) for layer, kind in pyogrio.list_layers(path))
+    except pyogrio.errors.GeometryError as exc:
+        raise _model(name, exc) from exc
+    except (pyogrio.errors.DataSourceError, UnicodeDecodeError) as exc:
+        refused = unreadable(path, exc)
+        raise BadFile(refused.message_en, refused.message_zh, place=name) from exc
+
+
+def _model(place: str, exc: Exception) -> BadFile:
+    return BadFile(
+        f"the shapes are of a kind that is not read here ({exc}): solids and surfaces of a 3D model are no features",
+        f"几何类型不受支持（{exc}）：三维模型的实体与曲面不是要素",
+        place=place,
+        mend="导出为二维或三维多面后再导入 / export them as polygons",
+    )
+
+
+def choose_table(found: Sequence[tuple[str, bool]], wanted: str, name: str) -> str:
+    """The table `wanted`, else the only one that has geometry; BadFile lists them."""
+    names = [table for table, _ in found]
+    spatial = [table for table, has_geometry in found if has_geometry]
+    if wanted in names or (len(spatial or names) == 1 and not wanted):
+        return wanted or (spatial or names)[0]
+    listed = ", ".join(spatial or names) or "-"
+    if wanted:
+        raise BadFile(f"there is no table {wanted!r}; there are: {listed}", f"没有表 {wanted!r}，现有：{listed}", place=name)
+    raise BadFile(
+        f"the file has {len(spatial)} tables with geometry, name one with --table: {listed}",
+        f"共有 {len(spatial)} 个带几何的表，请用 --table 指定：{listed}",
+        place=name,
+        mend=f"--table {(spatial or names or ['?'])[0]}",
+        choices=spatial or names,
+    )
+
+
 def unreadable(path: Path, exc: Exception) -> BadFile:
     """What GDAL said, without our private path."""
     said = str(exc).replace(str(path), path.name).replace(str(path.resolve()), path.name).split("; It might help")[0]
     return BadFile(f"the file cannot be read: {said}", f"文件无法读取：{said}", place=said if "character" in said else path.name)
-
-
-def plain_crs(crs: str | None) -> str:
-    """`EPSG:n` where the reference system is a known one, else its WKT, else empty."""
-    if not crs or crs.upper().startswith("EPSG:"):
-        return crs or ""
-    try:
-        parsed = pyproj.CRS.from_user_input(crs)
-        authority = parsed.to_authority(auth_name="EPSG", min_confidence=70)
-    except pyproj.exceptions.CRSError:
-        return ""
-    return ":".join(authority) if authority else str(parsed.to_wkt())
 
 
 def _schema(dataset: Dataset) -> pa.Schema:
@@ -146,27 +189,31 @@ def _chunk(
     wkb = batch.column(special[0]) if special[0] in names else pa.nulls(len(batch), pa.binary())
     if isinstance(wkb, pa.ExtensionArray):
         wkb = wkb.storage
-    arcs = curved(wkb) if _may_curve(dataset) else []
+    arcs = curved(wkb) if dataset.format in _MAY_CURVE else []
     if arcs:
-        wkb = _as_lines(dataset, wkb, batch.column(special[1]), arcs)
+        fids = None if dataset.format == "gml" else batch.column(special[1])
+        wkb = _as_lines(dataset, wkb, fids, arcs, first)
         for at in arcs:
             report(Finding(rule="curve-linearised", row=int(rows[at])))
     arrays = tuple(carry(batch.column(column.name), column.type, rows, column.name, report) for column in columns)
     return Chunk(rows, wkb, arrays)
 
 
-def _may_curve(dataset: Dataset) -> bool:
-    return dataset.format == "geopackage"
-
-
-def _as_lines(dataset: Dataset, wkb: ArrowArray, fids: ArrowArray, arcs: Sequence[int]) -> ArrowArray:
-    """Read rows with arcs once more, as GDAL's linear approximation (2° steps)."""
-    wanted = fids.take(pa.array(arcs)).to_numpy()
-    _, found, lines, _ = ogr.read(dataset.path, layer=dataset.layer, columns=[], fids=wanted, return_fids=True, **dataset.options)
-    by_fid = dict(zip(found.tolist(), lines, strict=True))
+def _as_lines(dataset: Dataset, wkb: ArrowArray, fids: Any, arcs: Sequence[int], first: int) -> ArrowArray:
+    """Read rows with arcs once more, as GDAL's linear approximation (2° steps); by place in the file where their ids are no ids."""
     values = wkb.to_pylist()
-    for at, fid in zip(arcs, wanted.tolist(), strict=True):
-        values[at] = by_fid[fid]
+    if fids is None:
+        lines = ogr.read(dataset.path, layer=dataset.layer, columns=[], skip_features=first - 1, max_features=len(wkb), **dataset.options)[
+            2
+        ]
+        by_place = dict(enumerate(lines.tolist()))
+    else:
+        wanted = fids.take(pa.array(arcs)).to_numpy()
+        _, found, lines, _ = ogr.read(dataset.path, layer=dataset.layer, columns=[], fids=wanted, return_fids=True, **dataset.options)
+        by_fid = dict(zip(found.tolist(), lines, strict=True))
+        by_place = {at: by_fid[fid] for at, fid in zip(arcs, wanted.tolist(), strict=True)}
+    for at in arcs:
+        values[at] = by_place[at]
     return pa.array(values, pa.binary())
 
 

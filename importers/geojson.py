@@ -1,6 +1,7 @@
 """GeoJSON: one document, or one feature per line; text that is not UTF-8 is turned into it, a bare list of features is wrapped."""
 
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from importers.base import Chunk, Column, Finding, Member, Opened, ReadRequest, 
 from importers.columns import ARROW_TYPES
 from importers.gdal import Dataset, open_dataset
 from importers.geos import ArrowArray, arrow
+from importers.mixed import MIXED, tell_lines
 from importers.sniff import stripped
 from importers.text import as_utf8, encoding_of
 from importers.unpack import place_as, read_head, rewrite
@@ -20,6 +22,10 @@ from twin.fields import FieldType
 
 _WRAP = (b'{"type":"FeatureCollection","features":', b"}")
 _MAX_LINE_BYTES = 200 << 20
+_NEAR_TOP = 400
+_GEOJSON_TYPES = frozenset(
+    (b"FeatureCollection", b"Feature", b"GeometryCollection", b"Point", b"MultiPoint", b"LineString", b"MultiLineString", b"Polygon", b"MultiPolygon")
+)
 
 
 def read(members: tuple[Member, ...], request: ReadRequest, report: Report) -> Opened:
@@ -37,9 +43,37 @@ def _open(member: Member, number: int, request: ReadRequest, report: Report) -> 
     try:
         opened = open_dataset(Dataset(path, "geojson"), report)
     except BadFile as exc:
-        raise BadFile(exc.message_en, exc.message_zh, place=f"{member.name}: {exc.place}", mend=exc.mend) from exc
+        raise _other_json(member) or BadFile(exc.message_en, exc.message_zh, place=f"{member.name}: {exc.place}", mend=exc.mend) from exc
+    if is_list and opened.meta.total == 0 and (other := _other_json(member)):
+        raise other
     crs = "EPSG:4326" if opened.meta.crs in ("EPSG:4979", "") else opened.meta.crs
     return replace(opened, meta=opened.meta.model_copy(update={"crs": crs, "encoding": encoding.upper()}))
+
+
+def _other_json(member: Member) -> BadFile | None:
+    """Why a JSON text is no GeoJSON, told from how it begins; None where it begins as GeoJSON does."""
+    head = stripped(read_head(member.path))
+    if head.startswith(b"["):
+        item = head[1:].lstrip()[:60].decode(errors="replace")
+        if item in ("", "]") or re.search(rb'"(coordinates|geometry|geometries)"', head):
+            return None
+        return _no_geojson(member, f"a list of other things, which begins {item}", f"列表中不是要素，开头为 {item}")
+    kind = re.search(rb'"type"\s*:\s*"([^"]{1,40})"', head)
+    if kind and kind[1] in _GEOJSON_TYPES:
+        return None
+    keys = ", ".join(dict.fromkeys(key.decode(errors="replace") for key in re.findall(rb'"([^"\\]{1,30})"\s*:', head)[:5]))
+    said = kind[1].decode(errors="replace") if kind and kind.start() < _NEAR_TOP else ""
+    why = (f"its type is {said}", f"其 type 为 {said}") if said else (f"its keys are {keys} …", f"其键为 {keys} 等")
+    return _no_geojson(member, *why)
+
+
+def _no_geojson(member: Member, why_en: str, why_zh: str) -> BadFile:
+    return BadFile(
+        f"the file is JSON but not GeoJSON: {why_en}",
+        f"文件是 JSON，但不是 GeoJSON：{why_zh}",
+        place=member.name,
+        mend="导出为 GeoJSON 后再导入 / export it as GeoJSON",
+    )
 
 
 def _as_written(member: Member, folder: Path, name: str, encoding: str, is_list: bool) -> Path:
@@ -132,6 +166,8 @@ def _fault(text: bytes) -> str:
 def read_sequence(members: tuple[Member, ...], request: ReadRequest, report: Report) -> Opened:
     """One feature per line; a line that is no feature is refused alone, with its number."""
     encoding = encoding_of(members[0].path, request.encoding)
+    if encoding == MIXED:
+        tell_lines(members[0].path, report, first_row=1)
     lines = _Lines(report)
     path = rewrite(request.folder / "sequence.geojsonl", lines.good(members[0].path, encoding))
     if not lines.numbers:

@@ -68,4 +68,5 @@ def _choose(tables: tuple[str, ...], wanted: str, name: str) -> str:
         f"the database has {len(tables)} feature tables, name one with --table: {listed}",
         f"共有 {len(tables)} 个要素表，请用 --table 指定：{listed}",
         place=name,
+        choices=tables,
     )

@@ -2,11 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from dataclasses import field as default
 
 from importers.base import Column
+from importers.match import Renamed, rename
 from importers.options import FieldOverride
+from postgis.stage import StagedColumn
 from twin.errors import BadParameter
 from twin.fields import BASE_COLUMNS, Field, FieldType, Role
 
@@ -121,6 +124,44 @@ class Inferred:
     """Field name → column name in the file."""
     renamed: Mapping[str, str]
     """Column name in the file → field name, where they differ."""
+    left_out: tuple[str, ...] = ()
+    """Columns nobody wanted."""
+    matched: Mapping[str, str] = default(default_factory=dict)
+    """Column name in the file → field name, where a person said so."""
+
+    @property
+    def roles(self) -> Mapping[str, Role]:
+        """Column name in the file → the role its values play."""
+        return {self.sources[field.name]: field.role for field in self.fields if field.role and field.name in self.sources}
+
+    def hashed(self, columns: Sequence[StagedColumn]) -> tuple[StagedColumn, ...]:
+        """The columns a row's hash is made of, under the names they are to have: a row does not change by being matched."""
+        kept = (column for column in columns if column.name not in self.left_out)
+        return tuple(replace(column, name=self.matched.get(column.name, column.name)) for column in kept)
+
+
+def matched(
+    known: Sequence[Field],
+    columns: Sequence[Column],
+    distinct: Mapping[str, int],
+    overrides: Sequence[FieldOverride],
+    match: Mapping[str, str],
+) -> Inferred:
+    """Fields of a layer (`known` empty: of a new one) when `match` says which column is which field; BadParameter when it cannot be."""
+    renamed = rename(columns, match)
+    counts = {name: distinct.get(column, 0) for name, column in renamed.original.items()}
+    said = [item.model_copy(update={"name": match.get(item.name) or item.name}) for item in overrides if item.name not in renamed.left_out]
+    found = follow(known, renamed.columns, counts, said) if known else infer(renamed.columns, counts, said)
+    return _as_said(found, renamed, {column: field for column, field in match.items() if field}, {field.name for field in known})
+
+
+def _as_said(found: Inferred, renamed: Renamed, said: Mapping[str, str], known: Set[str]) -> Inferred:
+    """`found` with the file's own column names; a field that is there gets its column even where its name alone would not have."""
+    forced = {field: column for column, field in said.items() if field in known}
+    stray = {name for name, source in found.sources.items() if source in forced and name != source}
+    fields = tuple(field for field in found.fields if field.name not in stray)
+    sources = {name: renamed.original[source] for name, source in found.sources.items() if name not in stray} | forced
+    return Inferred(fields, sources, {column: name for name, column in sources.items() if name != column}, renamed.left_out, said)
 
 
 def infer(columns: Sequence[Column], distinct: Mapping[str, int], overrides: Sequence[FieldOverride]) -> Inferred:
@@ -221,7 +262,7 @@ def _tiles(fields: Sequence[Field], said: Mapping[str, FieldOverride]) -> list[F
 
 def _named(columns: Sequence[Column], fields: Sequence[Field]) -> Inferred:
     """Names that can be columns of the view: no base column without its role, nothing twice, at most 63 bytes."""
-    seen: Counter[str] = Counter(field.column for field in fields if field.column != field.name)
+    seen: Counter[str] = Counter(field.column for field in fields if field.column != field.name)  # names in any letter case
     out, sources = [], {}
     for column, field in zip(columns, fields, strict=True):
         name = field.name
@@ -232,10 +273,10 @@ def _named(columns: Sequence[Column], fields: Sequence[Field]) -> Inferred:
         ):
             name = f"{name}_"
         base, nth = name, 1
-        while seen[name] and field.column == field.name:
+        while seen[name.casefold()] and field.column == field.name:
             nth += 1
             name = f"{base}_{nth}"
-        seen[name] += 1
+        seen[name.casefold()] += 1
         out.append(field.model_copy(update={"name": name}))
         sources[name] = column.name
     renamed = {column: name for name, column in sources.items() if name != column}

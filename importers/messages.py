@@ -41,6 +41,7 @@ class ErrorMessage(_Message):
     message_zh: str
     place: str = ""
     mend: str = ""
+    choices: tuple[str, ...] = ()
 
 
 Message = Annotated[MetaMessage | FindingMessage | EndMessage | ErrorMessage, Field(discriminator="kind")]

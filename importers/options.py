@@ -2,16 +2,19 @@
 
 import json
 import tomllib
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
 from pydantic import Field as Constraint
 
-from twin.crs import parse_crs, parse_datum
+from importers.crs_text import parse_reference
+from twin.crs import parse_datum
 from twin.errors import BadParameter
 from twin.fields import Field
+from twin.heights import parse_vertical_datum
 from twin.layer import Access, check_layer_id
 
 IMPORTER_VERSION = 1
@@ -54,22 +57,34 @@ class ImportOptions(BaseModel):
     title_en: str = ""
     description_zh: str = ""
     crs: str = ""
-    """`EPSG:n`, `CGCS2000`, `WGS84`, `GCJ-02`, `BD-09`; empty: what the file says."""
+    """`EPSG:n`, `CGCS2000`, `WGS84`, `GCJ-02`, `BD-09`, WKT, a PROJ string or `local: …` (`local_grid.py`); empty: what the file says."""
     datum: str = ""
     """What its degrees mean, when the file's own crs hides it (GCJ-02 data that says EPSG:4326)."""
+    axis_order: Literal["", "lon-lat", "lat-lon"] = ""
+    """Order of a source's coordinates, where it is not longitude (east) first; empty: found by where they lie."""
+    vertical_datum: str = ""
+    """What heights count from, by name or EPSG code (`twin/heights.py`). They are labelled, never changed; empty: what the file says, else unknown."""
+    height_unit: Literal["", "m", "ft", "us-ft"] = ""
+    """Unit of the file's heights, which are kept in metres; empty: that of its reference system, else metres."""
     encoding: str = ""
     table: str = ""
     """Table or archive member to read, where there are several."""
     fields: tuple[FieldOverride, ...] = ()
+    match: Mapping[str, str] = {}
+    """Column of the file → field of the layer; an empty field leaves the column out. Columns not named here go by their own name."""
     key: str = ""
     """Column that names a feature for ever; empty: found by name, else the content."""
     source: str = ""
     """Name of the source; a later file of the same source is a new version of it. Empty: the layer id."""
     explode: bool = False
+    topology: bool = False
+    """After publishing, look for overlaps, gaps and copies among the layer's polygons; the places become the layer `<layer>-topology`."""
     valid_from: datetime | None = None
     """When changes hold from; without a zone it is Beijing time. None: now."""
     correct: bool = False
     """The changes mend wrong data; the world did not change."""
+    mode: Literal["diff", "append", "replace"] = "diff"
+    """What happens to rows of the source that the file does not have: they end under a guard (diff), stay (append), end unasked (replace)."""
     allow_removals: bool = False
     dry_run: bool = False
     access: Access | None = None
@@ -89,13 +104,18 @@ class ImportOptions(BaseModel):
     @classmethod
     def _crs(cls, value: str) -> str:
         if value:
-            parse_crs(value)
+            parse_reference(value)
         return value
 
     @field_validator("datum")
     @classmethod
     def _datum(cls, value: str) -> str:
         return parse_datum(value).value if value else value
+
+    @field_validator("vertical_datum")
+    @classmethod
+    def _vertical_datum(cls, value: str) -> str:
+        return parse_vertical_datum(value).name if value else value
 
     @field_validator("valid_from")
     @classmethod

@@ -26,7 +26,10 @@ from twin.sandbox import LIMITS, Limits
 _ROOT = Path(__file__).resolve().parents[1]
 _REFUSALS = {kind.code: kind for kind in (BadFile, BadParameter, TooLarge)}
 _META_WAIT_S = 3600.0
+_FULL_BYTES = 1 << 20
 _FOLDER_PREFIX = "yuetu-import-"
+_PIPE_BYTES = 1 << 20
+"""What the reader may be ahead of us: with the usual 64 KiB the two would wake each other all the time."""
 
 
 @dataclass(slots=True)
@@ -94,6 +97,14 @@ class Reading:
         for line in self.spool:
             yield Finding.model_validate_json(line)
 
+    def stop(self) -> None:
+        """End the process before it has read everything; its findings until then may be walked."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self._listener:
+            self._listener.join()
+
     def close(self) -> None:
         """Stop the process if it still runs and let go of everything."""
         if self._timer:
@@ -136,6 +147,12 @@ class Reading:
         if code < 0:
             name = signal.Signals(-code).name
             return BadFile(f"the reader was stopped by {name} while reading this file", f"读取该文件时读取进程被 {name} 中止")
+        if shutil.disk_usage(tempfile.gettempdir()).free < _FULL_BYTES:
+            return OperationError(
+                "the disk for unpacking and reading is full; nothing was changed",
+                "解压和读取所用的磁盘已满，未作任何改动",
+                mend=f"清理 {tempfile.gettempdir()} 所在磁盘 / free space where {tempfile.gettempdir()} lies",
+            )
         self.errors.seek(0)
         tail = self.errors.read()[-2000:].decode(errors="replace").strip().splitlines()
         return OperationError(f"the reading process failed: {tail[-1] if tail else f'exit code {code}'}", "读取进程出错")
@@ -143,7 +160,7 @@ class Reading:
 
 def _raised(error: ErrorMessage) -> TwinError:
     kind: type[TwinError] = _REFUSALS.get(error.code, OperationError)
-    return kind(error.message_en, error.message_zh, place=error.place, mend=error.mend)
+    return kind(error.message_en, error.message_zh, place=error.place, mend=error.mend, choices=error.choices)
 
 
 @contextmanager
@@ -163,6 +180,8 @@ def reading(request: ReadRequest, limits: Limits = LIMITS) -> Iterator[Reading]:
         )
     finally:
         os.close(write_fd)
+    with suppress(OSError):
+        fcntl.fcntl(process.stdout or -1, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
     run = Reading(process, os.fdopen(read_fd, encoding="utf-8"), spool, errors, limits.deadline_s)
     try:
         run.ask(request)

@@ -2,14 +2,20 @@
 
 import re
 import struct
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from importers.base import Finding, Member, Opened, ReadRequest, Report
+import pyarrow as pa
+
+from importers.base import Chunk, Finding, Member, Opened, ReadRequest, Report
+from importers.columns import carry
+from importers.dbf import NAME_BYTES, DbfTable, names_of, needs_plain_names, plain_name, read_table, with_plain_names, without_tail
 from importers.gdal import Dataset, open_dataset
+from importers.mixed import MIXED, decode_cut, kind_of, odd_row, usual_kind
 from importers.text import CANDIDATES, decodes, encoding_named
 from importers.unpack import place_as
 from twin.errors import BadFile, BadParameter
+from twin.fields import FieldType
 
 #: Language driver ids of the DBF header that name one code page beyond doubt.
 _LANGUAGE_DRIVERS = {
@@ -22,8 +28,9 @@ _LANGUAGE_DRIVERS = {
     0x79: "cp949",
     0x4E: "cp949",
 }
+_LATIN_1 = "ISO-8859-1"
+"""GDAL knows it in capitals only."""
 _SIDE = ("dbf", "shx", "prj", "cpg")
-_SAMPLE_BYTES = 8 << 20
 _CPG_WORD = re.compile(r"[\w .-]+", re.ASCII)
 
 
@@ -39,9 +46,47 @@ def read(members: tuple[Member, ...], request: ReadRequest, report: Report) -> O
     for suffix in _SIDE[:3]:
         if suffix not in side:
             report(Finding(rule=f"missing-{suffix}"))
-    encoding = _encoding(side, request.encoding, report)
-    dataset = Dataset(path, "shapefile", encoding=encoding, restore_index="shx" not in side)
-    return open_dataset(dataset, report)
+    table = read_table(side["dbf"].path) if "dbf" in side else None
+    encoding = _encoding(table, side, request.encoding, report)
+    names = names_of(table, encoding, report) if table else []
+    plain = table is not None and needs_plain_names(table, names, encoding)
+    if table and plain:
+        (request.folder / "shapes.dbf").unlink()
+        with_plain_names(table, request.folder / "shapes.dbf")
+    raw = _LATIN_1 if encoding == MIXED else encoding  # every byte a letter: decoded here, row by row
+    opened = open_dataset(Dataset(path, "shapefile", encoding=raw, restore_index="shx" not in side), report)
+    if plain:
+        opened = _renamed(opened, {plain_name(at): name for at, name in enumerate(names)})
+    return _decoded(opened, usual_kind(list(table.rows())), report) if table and encoding == MIXED else opened
+
+
+def _renamed(opened: Opened, names: Mapping[str, str]) -> Opened:
+    columns = tuple(column.model_copy(update={"name": names.get(column.name, column.name)}) for column in opened.meta.columns)
+    return replace(opened, meta=opened.meta.model_copy(update={"columns": columns}))
+
+
+def _decoded(opened: Opened, usual: str, report: Report) -> Opened:
+    """Text that was read byte by byte, in the encoding of its row."""
+    text = [at for at, column in enumerate(opened.meta.columns) if column.type is FieldType.TEXT]
+    return Opened(
+        opened.meta.model_copy(update={"encoding": MIXED.upper()}), (_row_by_row(chunk, text, usual, report) for chunk in opened.chunks)
+    )
+
+
+def _row_by_row(chunk: Chunk, text: Sequence[int], usual: str, report: Report) -> Chunk:
+    raw = [[None if value is None else value.encode("latin-1") for value in chunk.columns[at].to_pylist()] for at in text]
+    kinds = []
+    for row, values in zip(chunk.rows.tolist(), zip(*raw, strict=True), strict=True):
+        whole = b"\n".join(without_tail(value) for value in values if value)
+        kind = kind_of(whole, usual)
+        kinds.append(kind or usual)
+        if kind != usual:
+            report(odd_row(row, kind))
+    columns = list(chunk.columns)
+    for at, values in zip(text, raw, strict=True):
+        decoded = [None if value is None else decode_cut(value, kind) for value, kind in zip(values, kinds, strict=True)]
+        columns[at] = carry(pa.array(decoded, pa.string()), FieldType.TEXT, chunk.rows, str(at + 1), report)
+    return replace(chunk, columns=tuple(columns))
 
 
 def _check_length(main: Member, report: Report) -> None:
@@ -60,30 +105,37 @@ def _check_length(main: Member, report: Report) -> None:
         report(Finding(rule="reader-warning", detail_en=text[0], detail_zh=text[1]))
 
 
-def _encoding(side: dict[str, Member], declared: str, report: Report) -> str:
+def _encoding(table: DbfTable | None, side: dict[str, Member], declared: str, report: Report) -> str:
     """Declared, else what the side files say if the text agrees, else what the text itself shows."""
-    table = side.get("dbf")
     if declared:
         return encoding_named(declared)
     if table is None:
         return "utf-8"
-    said, by = _stated(side, table.path)
-    sample = list(_text_of(table.path))
-    if said and decodes(iter(sample), said):
+    said, by = _stated(side, table)
+    names = [_judged(field.name) + b"\n" for field in table.fields]
+    sample = list(table.rows())
+    if usual_kind(sample):
+        return MIXED
+    if said and decodes(iter([*names, *sample]), said):
         return said
-    found = next((name for name in CANDIDATES if decodes(iter(sample), name)), "iso-8859-1")
+    found = next((name for name in CANDIDATES if decodes(iter([*names, *sample]), name)), _LATIN_1)
     if said:
         report(
             Finding(
                 rule="encoding-mismatch", detail_zh=f"{by} 声明 {said}，实为 {found}", detail_en=f"{by} says {said}, the text is {found}"
             )
         )
-    elif any(byte > 127 for piece in sample for byte in piece):
+    elif any(byte > 127 for piece in [*names, *sample] for byte in piece):
         report(Finding(rule="encoding-detected", detail_zh=f"判定为 {found}", detail_en=f"taken as {found}"))
     return found
 
 
-def _stated(side: dict[str, Member], table: Path) -> tuple[str, str]:
+def _judged(name: bytes) -> bytes:
+    """A field's name without the bytes that may be half a character; what fills the ten bytes is often cut."""
+    return name if len(name) < NAME_BYTES else without_tail(name)
+
+
+def _stated(side: dict[str, Member], table: DbfTable) -> tuple[str, str]:
     """The encoding named by the `.cpg` file or the table's language driver, and which of them said so."""
     if page := side.get("cpg"):
         word = _CPG_WORD.match(page.path.read_bytes()[:64].decode("ascii", errors="replace").strip())
@@ -91,39 +143,4 @@ def _stated(side: dict[str, Member], table: Path) -> tuple[str, str]:
             return (encoding_named(word[0]) if word else "", ".cpg")
         except BadParameter:
             return "", ".cpg"
-    with table.open("rb") as file:
-        head = file.read(32)
-    return _LANGUAGE_DRIVERS.get(head[29], "") if len(head) == 32 else "", "DBF"
-
-
-def _text_of(table: Path) -> Iterator[bytes]:
-    """Field names and character values of the first megabytes, each ended by a line feed so that no cut joins two characters."""
-    with table.open("rb") as file:
-        head = file.read(32)
-        if len(head) < 32:
-            return
-        header_bytes, record_bytes = struct.unpack("<HH", head[8:12])
-        fields = list(_fields(file.read(max(header_bytes - 32, 0))))
-        yield from (name + b"\n" for name, _, _, _ in fields)
-        file.seek(header_bytes)
-        for _ in range(_SAMPLE_BYTES // max(record_bytes, 1)):
-            if len(record := file.read(record_bytes)) < max(record_bytes, 1):
-                return
-            yield from (_whole(record[at : at + width]) for _, kind, at, width in fields if kind == b"C")
-
-
-def _whole(value: bytes) -> bytes:
-    """A value without its padding; one that fills its field may be cut inside a character, so its last bytes are not judged."""
-    text = value.rstrip(b" \x00")
-    return (text if len(text) < len(value) else text[: max(len(text) - 4, 0)].rstrip(bytes(range(128, 256)))) + b"\n"
-
-
-def _fields(descriptors: bytes) -> Iterator[tuple[bytes, bytes, int, int]]:
-    """Name, type, offset in the record and width of each field."""
-    at = 1
-    for start in range(0, len(descriptors) - 31, 32):
-        field = descriptors[start : start + 32]
-        if field[0] in (0x0D, 0x00):
-            return
-        yield field[:11].split(b"\x00")[0], field[11:12], at, field[16]
-        at += field[16]
+    return _LANGUAGE_DRIVERS.get(table.language, ""), "DBF"

@@ -1,8 +1,14 @@
 """CSV with coordinates: separator and encoding found out, types fixed by reading all of it once, points made from named columns."""
 
+import itertools
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from csv import Error as CsvError
+from csv import field_size_limit
+from csv import reader as csv_reader
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +21,12 @@ from pyarrow import csv
 from importers.base import MAX_COLUMNS, Chunk, Column, Finding, Member, Opened, ReadRequest, Report, Rows, SourceMeta
 from importers.columns import carry
 from importers.geos import ArrowArray, compute, shapely
+from importers.mixed import MIXED, tell_lines
+from importers.ordinates import Ordinates
 from importers.sniff import HEAD_BYTES
 from importers.text import as_utf8, encoding_of
 from importers.unpack import place_as, rewrite
+from importers.wkt import read_shapes, shape_column, stated_crs
 from twin.errors import BadFile
 from twin.fields import FieldType
 
@@ -26,6 +35,8 @@ LATITUDE = ("lat", "latitude", "纬度", "y", "y坐标", "北纬", "wgs84_lat", 
 HEIGHT = ("z", "高程", "海拔")
 _csv: Any = csv
 _SEPARATORS = ",\t;|"
+_SAMPLE_ROWS = 20
+field_size_limit(sys.maxsize)  # a shape is one field, however long
 _BLOCK_BYTES = 4 << 20
 _INTEGER = r"^[+-]?(0|[1-9][0-9]{0,17})$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
@@ -39,23 +50,27 @@ class _Layout:
     separator: str
     names: tuple[str, ...]
     at: tuple[int, int, int | None]
-    """Positions of the longitude, latitude and height columns."""
+    """Positions of the longitude, latitude and height columns; where a column holds shapes, twice its position."""
+    shapes: bool = False
+    crs: str = ""
 
     def attributes(self) -> list[int]:
         return [index for index in range(len(self.names)) if index not in self.at]
 
 
 def read(members: tuple[Member, ...], request: ReadRequest, report: Report) -> Opened:
-    """Rows with a longitude and a latitude (or x and y) as points; other columns are attributes."""
+    """Rows with a longitude and a latitude (or x and y) as points, or with a shape as text; other columns are attributes."""
     encoding = encoding_of(members[0].path, request.encoding)
     path = place_as(members[0], request.folder, "table.csv")
+    if encoding == MIXED:
+        tell_lines(members[0].path, report, first_row=0)
     if encoding != "utf-8":
         path.unlink()
         path = rewrite(request.folder / "table.csv", as_utf8(members[0].path, encoding))
     layout = _layout(path, members[0].name)
     rows, types = _types(layout)
     columns = tuple(Column(name=layout.names[at], type=types[at]) for at in layout.attributes())
-    meta = SourceMeta(format="csv", encoding=encoding.upper(), columns=columns, total=rows)
+    meta = SourceMeta(format="csv", crs=layout.crs, encoding=encoding.upper(), columns=columns, total=rows)
     return Opened(meta, _chunks(layout, columns, report))
 
 
@@ -70,14 +85,33 @@ def _layout(path: Path, name: str) -> _Layout:
     if len(names) > MAX_COLUMNS:
         raise BadFile(f"{len(names)} columns (limit {MAX_COLUMNS})", f"共有 {len(names)} 列（上限 {MAX_COLUMNS}）", place=name)
     x, y = _position(names, LONGITUDE), _position(names, LATITUDE)
+    sample = _sample(path, separator[0][0])
+    if (shape := shape_column(names, sample)) is not None:
+        crs = stated_crs([row[shape] for row in sample if shape < len(row)])
+        return _Layout(path, separator[0][0], tuple(names), (shape, shape, None), shapes=True, crs=crs)
     if x is None or y is None:
         raise BadFile(
-            f"no coordinate columns: expected one of {', '.join(LONGITUDE)} and one of {', '.join(LATITUDE)}; "
+            f"no coordinate columns: expected one of {', '.join(LONGITUDE)} and one of {', '.join(LATITUDE)}, or WKT or WKB; "
             f"the file has {', '.join(names[:20])}",
-            f"没有坐标列：需要 {'、'.join(LONGITUDE)} 之一和 {'、'.join(LATITUDE)} 之一；文件有 {'、'.join(names[:20])}",
+            f"没有坐标列：需要 {'、'.join(LONGITUDE)} 之一和 {'、'.join(LATITUDE)} 之一，或 WKT/WKB 列；文件有 {'、'.join(names[:20])}",
             place=f"{name}: line 1",
         )
     return _Layout(path, separator[0][0], tuple(names), (x, y, _position(names, HEIGHT)))
+
+
+def has_place(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a heading names coordinate columns, or the rows below it hold shapes."""
+    names = [name.strip() for name in heading]
+    placed = _position(names, LONGITUDE) is not None and _position(names, LATITUDE) is not None
+    return placed or shape_column(names, rows) is not None
+
+
+def _sample(path: Path, separator: str) -> list[list[str]]:
+    """The first few rows as text, whole even where a shape is long; what was read before an error counts."""
+    rows: list[list[str]] = []
+    with path.open(encoding="utf-8", newline="") as file, suppress(CsvError):
+        rows.extend(itertools.islice(csv_reader(file, delimiter=separator), 1, 1 + _SAMPLE_ROWS))
+    return rows
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
@@ -148,6 +182,7 @@ def _all_match(values: ArrowArray, kind: FieldType) -> bool:
 def _chunks(layout: _Layout, columns: Sequence[Column], report: Report) -> Iterator[Chunk]:
     refused: list[tuple[int, str]] = []
     first, told = 1, 0
+    ordinates = Ordinates(report)
     for batch in _empty_is_fine(layout, refused):
         rows = np.arange(first, first + len(batch), dtype=np.int64)
         first += len(batch) + len(refused) - told
@@ -158,7 +193,10 @@ def _chunks(layout: _Layout, columns: Sequence[Column], report: Report) -> Itera
                 )
             )
         told = len(refused)
-        keep, points = _points(batch, layout, rows, report)
+        if layout.shapes:
+            keep, points = read_shapes(batch.column(layout.at[0]), rows, report)
+        else:
+            keep, points = _points(batch, layout, rows, ordinates)
         kept = batch.filter(pa.array(keep))
         arrays = tuple(
             carry(_cast(kept.column(at), column.type), column.type, rows[keep], column.name, report)
@@ -175,15 +213,15 @@ def _cast(array: ArrowArray, kind: FieldType) -> ArrowArray:
     return read
 
 
-def _points(batch: pa.RecordBatch, layout: _Layout, rows: Rows, report: Report) -> tuple[NDArray[np.bool_], ArrowArray]:
+def _points(batch: pa.RecordBatch, layout: _Layout, rows: Rows, read: Ordinates) -> tuple[NDArray[np.bool_], ArrowArray]:
     """Points of the rows that are kept: both coordinates good, or both absent."""
-    x, y = _numbers(batch.column(layout.at[0])), _numbers(batch.column(layout.at[1]))
+    x, y = read.pair(batch.column(layout.at[0]), batch.column(layout.at[1]))
     absent = _is_null(batch.column(layout.at[0])) & _is_null(batch.column(layout.at[1]))
     keep: NDArray[np.bool_] = absent | (np.isfinite(x) & np.isfinite(y))
     for at in np.flatnonzero(~keep):
         given = ", ".join(repr(batch.column(column)[int(at)].as_py()) for column in layout.at[:2])
-        report(Finding(rule="bad-coordinates", row=int(rows[at]), detail_zh=f"坐标 {given}", detail_en=f"coordinates {given}"))
-    ordinates = (x, y) if layout.at[2] is None else (x, y, _numbers(batch.column(layout.at[2])))
+        read.report(Finding(rule="bad-coordinates", row=int(rows[at]), detail_zh=f"坐标 {given}", detail_en=f"coordinates {given}"))
+    ordinates = (x, y) if layout.at[2] is None else (x, y, read.values(batch.column(layout.at[2])))
     points = np.full(len(batch), None, dtype=object)
     placed = np.flatnonzero(keep & ~absent)
     points[placed] = _make_points([values[placed] for values in ordinates])
@@ -195,15 +233,6 @@ def _make_points(ordinates: Sequence[NDArray[np.float64]]) -> NDArray[np.object_
     if len(ordinates) == 3 and (deep := np.isfinite(ordinates[2])).any():
         points[deep] = shapely.points(ordinates[0][deep], ordinates[1][deep], ordinates[2][deep])
     return points
-
-
-def _numbers(array: ArrowArray) -> NDArray[np.float64]:
-    """Values as numbers; NaN for what is none: empty, words, decimal commas, digits of other scripts."""
-    text = compute.utf8_trim_whitespace(array)
-    good = compute.fill_null(compute.match_substring_regex(text, _NUMBER), False)
-    numbers = compute.utf8_ltrim(compute.if_else(good, text, pa.scalar(None, pa.string())), "+").cast(pa.float64())
-    out: NDArray[np.float64] = compute.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False)
-    return out
 
 
 def _is_null(array: ArrowArray) -> NDArray[np.bool_]:

@@ -4,6 +4,7 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
+from importers.mixed import MIXED, lines_as_utf8, lines_usual
 from twin.errors import BadFile, BadParameter
 
 _BLOCK = 1 << 20
@@ -50,11 +51,13 @@ def decodes(pieces: Iterator[bytes], encoding: str) -> bool:
 
 
 def encoding_of(path: Path, declared: str = "") -> str:
-    """The encoding of a text file: declared, marked, or found by reading it whole; BadFile when none fits."""
+    """The encoding of a text file: declared, marked, or found by reading it whole, line by line where it is mixed; BadFile when none fits."""
     with path.open("rb") as file:
         head = file.read(4)
     marked = next((name for mark, name in _MARKS if head.startswith(mark)), "")
     tried = (encoding_named(declared),) if declared else (marked,) if marked else CANDIDATES
+    if not declared and not marked and not decodes(blocks(path), CANDIDATES[0]) and lines_usual(path):
+        return MIXED
     for encoding in tried:
         if decodes(blocks(path), encoding):
             return encoding
@@ -67,6 +70,9 @@ def encoding_of(path: Path, declared: str = "") -> str:
 
 def as_utf8(path: Path, encoding: str) -> Iterator[bytes]:
     """The text of a file as UTF-8 bytes without a mark; every byte has been checked by `encoding_of`."""
+    if encoding == MIXED:
+        yield from lines_as_utf8(path)
+        return
     decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
     for block in blocks(path):
         yield decoder.decode(block).encode()

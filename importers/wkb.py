@@ -1,15 +1,16 @@
 """Geometry as it comes out of a file: broken rings closed, measures dropped, surfaces flattened, multi parts split, NaN refused."""
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from importers.base import Finding, Report, Rows
-from importers.geos import ArrowArray, is_missing, shapely
+from importers.geos import ArrowArray, arrow, compute, is_missing, shapely
+from importers.shapes import Source, drop_repeated, drop_short_rings, kinds_of, mend
 
 Objects = NDArray[np.object_]
 
@@ -31,6 +32,8 @@ class Checked:
     refused: int
     bounds: NDArray[np.float64]
     has_z: bool
+    kinds: Mapping[int, int]
+    """How many rows of each dimension: 0 points, 1 lines, 2 areas, 3 collections."""
 
 
 def base_type(wkb: bytes) -> int:
@@ -43,7 +46,12 @@ def base_type(wkb: bytes) -> int:
 
 def curved(wkb: ArrowArray) -> list[int]:
     """Positions of geometry with arcs, which the reader fetches again as lines."""
-    return [at for at, value in enumerate(wkb.to_pylist()) if value is not None and base_type(value) in _CURVES]
+    heads = compute.binary_slice(wkb, 0, 5)
+    arcs = [head for head in heads.unique().to_pylist() if head is not None and base_type(head) in _CURVES]
+    if not arcs:
+        return []
+    found: list[int] = np.flatnonzero(compute.is_in(heads, value_set=arrow.array(arcs, heads.type)).to_numpy(zero_copy_only=False)).tolist()
+    return found
 
 
 def flatten_surfaces(wkb: bytes) -> bytes:
@@ -76,7 +84,7 @@ def _flatten(buffer: bytearray, at: int, depth: int) -> int:
     return end
 
 
-def check(wkb: ArrowArray, rows: Rows, explode: bool, report: Report) -> Checked:
+def check(wkb: ArrowArray, rows: Rows, explode: bool, report: Report, source: Source = Source()) -> Checked:  # noqa: B008  (frozen)
     """Read, mend and measure one batch of geometry; every change and refusal is reported with its row."""
     values = wkb.to_numpy(zero_copy_only=False)
     geometry = np.asarray(shapely.from_wkb(values, on_invalid="ignore"), dtype=object)
@@ -85,17 +93,21 @@ def check(wkb: ArrowArray, rows: Rows, explode: bool, report: Report) -> Checked
     refuse = _refuse(geometry, present, rows, report)
     changed |= _drop_measures(geometry, rows, report)
     changed |= _drop_bad_heights(geometry, rows, report)
-    changed |= _drop_short_rings(geometry, rows, report)
+    geometry[refuse] = None
+    changed |= drop_repeated(geometry, rows, report)
+    changed |= drop_short_rings(geometry, rows, report)
+    changed |= mend(geometry, rows, source, report)
     changed |= _note_missing(geometry, refuse, rows, report)
     keep = np.flatnonzero(~refuse)
+    kinds = kinds_of(geometry[keep])
     bounds, has_z = shapely.total_bounds(geometry[keep]), bool(shapely.has_z(geometry[keep]).any())
     if explode:
         take, parts, pieces = _explode(geometry, keep)
-        return Checked(take, parts, pa.array(shapely.to_wkb(pieces), pa.binary()), int(refuse.sum()), bounds, has_z)
+        return Checked(take, parts, pa.array(shapely.to_wkb(pieces), pa.binary()), int(refuse.sum()), bounds, has_z, kinds)
     if changed.any():
         values = np.where(changed, shapely.to_wkb(geometry), values)
     out = wkb.cast(pa.binary()) if not changed.any() and not refuse.any() else pa.array(values[keep], pa.binary())
-    return Checked(keep, np.zeros(len(keep), np.int32), out, int(refuse.sum()), bounds, has_z)
+    return Checked(keep, np.zeros(len(keep), np.int32), out, int(refuse.sum()), bounds, has_z, kinds)
 
 
 def _mend(values: Objects, geometry: Objects, present: NDArray[np.bool_], rows: Rows, report: Report) -> NDArray[np.bool_]:
@@ -159,29 +171,6 @@ def _drop_bad_heights(geometry: Objects, rows: Rows, report: Report) -> NDArray[
         for at in np.flatnonzero(bad):
             report(Finding(rule="height-dropped", row=int(rows[at])))
     return bad
-
-
-def _drop_short_rings(geometry: Objects, rows: Rows, report: Report) -> NDArray[np.bool_]:
-    """A ring of fewer than four points encloses nothing, and PostGIS does not read it: it goes, and its polygon when it was the shell."""
-    short = np.zeros(len(geometry), bool)
-    parts, of_row = shapely.get_parts(geometry, return_index=True)
-    rings, of_part = shapely.get_rings(parts, return_index=True)
-    few = of_part[shapely.get_num_coordinates(rings) < 4]
-    short[of_row[few[~shapely.is_empty(parts[few])]]] = True
-    for at in np.flatnonzero(short):
-        geometry[at] = _with_long_rings(geometry[at])
-        report(Finding(rule="collapsed", row=int(rows[at])))
-    return short
-
-
-def _with_long_rings(geometry: Any) -> Any:
-    """The same surface without its short rings; an empty one when nothing is left."""
-    polygons = []
-    for part in shapely.get_parts(geometry):
-        shell, *holes = shapely.get_rings(part) if part.geom_type == "Polygon" and not part.is_empty else [None]
-        if shell is not None and shapely.get_num_coordinates(shell) >= 4:
-            polygons.append(shapely.polygons(shell, [hole for hole in holes if shapely.get_num_coordinates(hole) >= 4]))
-    return polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
 
 
 def _note_missing(geometry: Objects, refuse: NDArray[np.bool_], rows: Rows, report: Report) -> NDArray[np.bool_]:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +42,15 @@ class BlobStore:
     def writer(self, max_bytes: int) -> "BlobWriter":
         """A new file to be written piece by piece, at most `max_bytes` long."""
         return BlobWriter(self.home / "blobs", max_bytes)
+
+    def adopt(self, path: Path, blob: Blob) -> None:
+        """Keep a whole file of the same disk, whose hash is known, beside its present place."""
+        target = _place(self.home / "blobs", blob.sha256)
+        with _DiskErrors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                target.hardlink_to(path)
+            _sync_folder(target.parent)
 
     def path(self, sha256: str) -> Path:
         """Where the bytes are; NotFound when they are not here."""

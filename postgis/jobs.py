@@ -31,7 +31,10 @@ _STEP_SOONER_S = 0.2
 #: kind → "module:function"; the function is loaded when its first job runs.
 JOBS: dict[str, str] = {
     "import": "importers.job:run_import",
+    "undo-import": "importers.undo:run_undo",
+    "scheduled-import": "importers.schedule:run_scheduled",
     "warm": "tiles.warm:run_warm",
+    "index": "postgis.search:run_index",
 }
 
 
@@ -160,6 +163,8 @@ class RunningJob:
     created_by: str
     database: Database
     home: Path
+    sources: Path | None = None
+    """Directory whose files schedules may read."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _next_report: float = 0.0

@@ -1,6 +1,8 @@
 """Layers in the catalogue: making, reading and dropping them, on whichever connection the caller works."""
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -43,6 +45,7 @@ class LayerSpec(BaseModel):
     attribution: str = ""
     licence: str = ""
     accuracy_note_zh: str = ""
+    vertical_datum: str = ""
 
     @field_validator("id")
     @classmethod
@@ -75,9 +78,9 @@ def make_layer(connection: Connection, spec: LayerSpec) -> int:
     return _number(connection, "make", spec)
 
 
-def reserve_layer(connection: Connection, spec: LayerSpec) -> int:
-    """Write only the catalogue row, for an import that attaches its own table later; returns the layer's number. Role importer."""
-    return _number(connection, "reserve", spec)
+def reserve_layer(connection: Connection, spec: LayerSpec, number: int | None = None) -> int:
+    """Write only the catalogue row, for an import that attaches its own table; returns the layer's number: `number` for a new one. Role importer."""
+    return _number(connection, "reserve", spec, {} if number is None else {"reserved": number})
 
 
 def drop_layer(connection: Connection, layer_id: str) -> bool:
@@ -106,7 +109,7 @@ async def aread_layers(connection: Any) -> list[Layer]:
         return [to_layer(row) for row in await connection.fetch(LAYERS.text)]
 
 
-def _number(connection: Connection, query: str, spec: LayerSpec) -> int:
-    row = connection.execute(_QUERIES[query], {"spec": Jsonb(spec.model_dump(mode="json"))}).fetchone()
+def _number(connection: Connection, query: str, spec: LayerSpec, more: Mapping[str, int] = MappingProxyType({})) -> int:
+    row = connection.execute(_QUERIES[query], {"spec": Jsonb(spec.model_dump(mode="json") | dict(more))}).fetchone()
     assert row is not None  # noqa: S101  (a function call returns one row)
     return int(row[0])

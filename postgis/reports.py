@@ -26,6 +26,8 @@ class ImportRun(BaseModel):
     status: str
     started: datetime
     finished: datetime | None
+    undone_by: UUID | None = None
+    """The import that took this one back."""
     report: Mapping[str, Any] | None
 
 
@@ -55,9 +57,9 @@ def runs_statement(limit: int) -> Statement:
     return Statement(_QUERIES["runs"], (limit,))
 
 
-def findings_statement(run: UUID, after: int, limit: int) -> Statement:
-    """Findings of a run after the finding `after`."""
-    return Statement(_QUERIES["findings"], (run, after, limit))
+def findings_statement(run: UUID, after: int, limit: int, rule: str = "") -> Statement:
+    """Findings of a run after the finding `after`; of one rule only where it is named."""
+    return Statement(_QUERIES["findings"], (run, after, limit, rule))
 
 
 def to_run(record: Mapping[str, Any]) -> ImportRun:

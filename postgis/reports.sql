@@ -1,9 +1,10 @@
 -- run --
-SELECT id, layer_id, layer, source, status, started, finished, report::text AS report FROM door.import_run WHERE id = $1
+SELECT id, layer_id, layer, source, status, started, finished, undone_by, report::text AS report FROM door.import_run WHERE id = $1
 
 -- runs --
 -- The newest runs first
-SELECT id, layer_id, layer, source, status, started, finished, NULL AS report FROM door.import_run ORDER BY started DESC, id LIMIT $1
+SELECT id, layer_id, layer, source, status, started, finished, undone_by, NULL AS report FROM door.import_run ORDER BY started DESC, id LIMIT $1
 
 -- findings --
-SELECT id, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat FROM door.import_finding WHERE run = $1 AND id > $2 ORDER BY id LIMIT $3
+SELECT id, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat FROM door.import_finding
+WHERE run = $1 AND id > $2 AND ($4 = '' OR rule = $4) ORDER BY id LIMIT $3

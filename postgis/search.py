@@ -6,6 +6,8 @@ from typing import Any
 
 import psycopg
 
+from postgis.connect import IMPORTER, connect
+from postgis.jobs import JobResult, RunningJob
 from postgis.queries import load_queries
 from postgis.statement import Statement
 from twin.layer import Bounds
@@ -36,6 +38,13 @@ def index_layer(connection: Connection, layer_number: int, oids: Sequence[int] |
     """Index the objects of a layer anew, all or those called `oids`; returns how many can be found now."""
     row = connection.execute(_QUERIES["index"], {"number": layer_number, "oids": None if oids is None else list(oids)}).fetchone()
     return int(row[0]) if row else 0
+
+
+def run_index(job: RunningJob) -> JobResult:
+    """Index the layer `args.layer` anew after a large import; a layer that is gone has nothing to find."""
+    with connect(job.database, IMPORTER) as connection:
+        row = connection.execute(_QUERIES["layer_number"], {"layer": job.args.get("layer")}).fetchone()
+        return {"rows": index_layer(connection, int(row[0])) if row else 0}
 
 
 def index_everything(connection: Connection) -> int:

@@ -1,6 +1,9 @@
 -- find --
 SELECT kind, tier, ref, layer, oid, title, subtitle, code, lon_4490, lat_4490, bounds FROM door.find($1, $2, $3, $4)
 
+-- layer_number --
+SELECT number FROM twin.layer WHERE id = %(layer)s
+
 -- index --
 SELECT twin.index_search(%(number)s, %(oids)s)
 

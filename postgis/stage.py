@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -30,7 +31,7 @@ SQL_TYPES: Mapping[FieldType, LiteralString] = {
     FieldType.INSTANT: "timestamptz",
     FieldType.JSON: "text",
 }
-_MAX_ARGUMENTS = 90
+_RECIPE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Staging:
     """Whether coordinates are taken from the table `moved` (datum or reference system undone)."""
 
     def table(self, what: str) -> sql.Identifier:
-        """The qualified name of `rows`, `keys`, `diff`, `moved`, `fixed` or `fresh`."""
+        """The qualified name of `rows`, `odd`, `diff`, `moved`, `fixed`, `fresh` or `object`, or of the view `keys`."""
         return sql.Identifier("stage", self.name(what))
 
     def name(self, what: str) -> str:
@@ -66,7 +67,7 @@ class Staging:
 
     def parts(self) -> dict[str, sql.Composable]:
         """Fragments every query may name: tables, the geometry bytes, and the join that brings them."""
-        tables = {what: self.table(what) for what in ("rows", "keys", "diff", "moved", "fixed", "fresh")}
+        tables = {what: self.table(what) for what in ("rows", "odd", "keys", "diff", "moved", "fixed", "fresh", "object")}
         join = sql.SQL("LEFT JOIN {} m ON m.rid = r.rid").format(tables["moved"]) if self.moved else sql.SQL("")
         return {
             **tables,
@@ -148,7 +149,12 @@ def sweep_aborted(connection: Connection) -> list[UUID]:
         connection.execute(QUERIES["abort_run"], {"run": run})
     alive = {row[0].hex for row in connection.execute(QUERIES["running_runs"])}
     for (name,) in connection.execute(QUERIES["stage_tables"]).fetchall():
-        if name.split("_")[1] not in alive:
+        of_run = name.split("_")[1]
+        if of_run in alive:
+            continue
+        if name.endswith("_object"):
+            connection.execute(QUERIES["drop_bulk"], {"run": UUID(of_run)})
+        else:
             connection.execute(sql.SQL(QUERIES["drop_table"]).format(table=sql.Identifier("stage", name)))
     for run in dead:
         connection.execute(QUERIES["release_run"], {"run": run})
@@ -157,9 +163,10 @@ def sweep_aborted(connection: Connection) -> list[UUID]:
 
 
 def drop_staging(connection: Connection, staging: Staging) -> None:
-    """Drop the tables of a run. Commits."""
-    for what in ("rows", "keys", "diff", "moved", "fixed", "fresh"):
+    """Drop the tables of a run, and the view of its keys with its rows. Commits."""
+    for what in ("rows", "odd", "diff", "moved", "fixed", "fresh"):
         connection.execute(compose("drop_table", staging, table=staging.table(what)))
+    connection.execute(QUERIES["drop_bulk"], {"run": staging.run})
     connection.commit()
 
 
@@ -167,7 +174,7 @@ def drop_staging(connection: Connection, staging: Staging) -> None:
 
 
 def make_rows(connection: Connection, staging: Staging) -> None:
-    """Make the table that rows stream into. Commits."""
+    """Make the table that rows stream into; `digest` may be left out of the stream where no hash is asked for. Commits."""
     columns = [sql.SQL(", {} {}").format(sql.Identifier(column.column), sql.SQL(SQL_TYPES[column.type])) for column in staging.columns]
     connection.execute(compose("make_rows", staging, columns=sql.SQL("").join(columns)))
     connection.commit()
@@ -222,33 +229,27 @@ def is_key(connection: Connection, staging: Staging, column: StagedColumn) -> bo
 
 def geometry_types(connection: Connection, staging: Staging) -> frozenset[str]:
     """PostGIS names of the geometry types (`MULTIPOLYGON`), as staged and as repaired."""
-    return frozenset(str(row[0]) for row in connection.execute(compose("geometry_types", staging)))
+    headers = [bytes(row[0]) for row in connection.execute(compose("geometry_headers", staging))]
+    return frozenset(str(row[0]) for row in connection.execute(compose("geometry_types", staging), {"headers": headers}))
 
 
 # keys and difference
 
 
 def make_keys(connection: Connection, staging: Staging, plan: KeyPlan) -> None:
-    """Key and hash of every row; the hash is over the source's values by column name, so column order and empty columns do not matter."""
+    """The view `keys`: rows with their key and hash, the recipe's digest before the row's. A key that comes again gets an ordinal. Commits."""
     own = sql.SQL("r.{}::text").format(sql.Identifier(plan.column.column)) if plan.column else sql.SQL("NULL::text")
-    plan_text = sql.SQL("r.{}::text").format(sql.Identifier(plan.plan.column)) if plan.plan else sql.SQL("NULL::text")
-    over = instant(plan.valid_to)
-    named = sorted(staging.columns, key=lambda column: column.name)
-    values = [sql.SQL("{} || {}::text").format(sql.Literal(f"{column.name}="), column.identifier) for column in named]
-    groups: list[sql.Composable] = [
-        sql.SQL("nullif(concat_ws(E'\\x1f', {}), '')").format(sql.SQL(", ").join(values[at : at + _MAX_ARGUMENTS]))
-        for at in range(0, len(values), _MAX_ARGUMENTS)
-    ]
     parts = {
-        "key": own,
-        "plan": plan_text,
-        "valid_to": over,
-        "recipe": sql.Literal(plan.recipe),
-        "values": sql.SQL(", ").join(groups or [sql.SQL("NULL")]),
+        "own": own,
+        "key": sql.SQL(QUERIES["key"]).format(own=own),
+        "plan": sql.SQL("r.{}::text").format(sql.Identifier(plan.plan.column)) if plan.plan else sql.SQL("NULL::text"),
+        "valid_to": instant(plan.valid_to),
+        "recipe": sql.Literal(sha256(plan.recipe.encode()).digest()[:_RECIPE_BYTES]),
     }
-    query = compose("make_keys", staging, **parts, rows=sql.SQL("{} r").format(staging.table("rows")))
-    connection.execute(query)
-    connection.execute(compose("analyze", staging, table=staging.table("keys")))
+    doubled = _one(connection.execute(compose("any_doubled", staging, **parts)))
+    connection.execute(compose("make_odd" if doubled else "no_odd", staging, **parts))
+    connection.execute(compose("analyze", staging, table=staging.table("odd")))
+    connection.execute(compose("make_keys", staging, **parts))
     connection.commit()
 
 
@@ -272,6 +273,10 @@ class Against:
     """Whether the file says the plan of its rows; else rows of plans are left alone."""
     past: bool = False
     """Whether the layer has a past table."""
+    ends: bool = True
+    """Whether what the file does not have is ended."""
+    file_wins: bool = False
+    """Whether a row edited since its import is changed back although the file did not change."""
 
     def parts(self) -> dict[str, sql.Composable]:
         """Fragments: live and past table, source, moment."""
@@ -282,30 +287,40 @@ class Against:
             "source": sql.Literal(self.source),
             "moment": sql.Literal(self.moment) if self.moment else sql.SQL("now()"),
             "planned": sql.Literal(self.planned),
+            "ends": sql.Literal(self.ends),
+            "edited": sql.SQL(QUERIES["edited"]).format(number=sql.Literal(self.number)) if self.file_wins else sql.SQL("false"),
         }
 
 
-def make_diff(connection: Connection, staging: Staging, against: Against) -> Mapping[str, int]:
-    """Sort rows into added, changed, removed, unchanged; returns how many of each. Commits."""
+def make_diff(connection: Connection, staging: Staging, against: Against, rows: int) -> Mapping[str, int]:
+    """Find the added, changed and removed of `rows` staged rows; returns how many of each, and how many are unchanged. Commits."""
     parts = against.parts()
-    ended = compose("ended", staging, **parts) if against.past else sql.SQL("")
-    connection.execute(compose("make_diff", staging, **parts, ended=ended))
-    connection.execute(compose("analyze", staging, table=staging.table("diff")))
+    parts["ended"] = compose("ended", staging, **parts) if against.past else sql.SQL("")
+    parts["known"] = compose("known_live", staging, **parts)
+    if against.past:
+        connection.execute(compose("make_diff_with_past", staging, **parts))
+    else:
+        connection.execute(compose("make_diff", staging, **parts))
     counts = {str(action): int(count) for action, count in connection.execute(compose("count_diff", staging))}
+    matched = rows - counts.get("added", 0)
+    if against.ends and (against.past or _one(connection.execute(compose("count_known", staging, **parts))) > matched):
+        counts["removed"] = connection.execute(compose("add_removed", staging, **parts)).rowcount
+    connection.execute(compose("analyze", staging, table=staging.table("diff")))
     connection.commit()
-    return counts
+    return counts | {"unchanged": matched - counts.get("changed", 0)}
 
 
 # geometry
 
 
 def make_fixed(connection: Connection, staging: Staging, severities: Mapping[str, str], everything: bool) -> int:
-    """Find and repair what cannot be stored, write the findings, return how many rows are refused. Commits."""
-    parts = {"needed": sql.SQL("")} if everything else {}
+    """Find and repair what cannot be stored, write the findings, return how many rows are refused; `severities` also says reasons in Chinese. Commits."""
+    parts = {"needed": sql.SQL(""), "fence": sql.SQL("")} if everything else {"fence": sql.SQL("OFFSET 0")}
     connection.execute(compose("make_fixed", staging, **parts))
     connection.execute(compose("analyze", staging, table=staging.table("fixed")))
-    connection.execute(compose("report_fixed", staging, severity=sql.Literal(Jsonb(dict(severities)))))
-    refused = _one(connection.execute(compose("count_refused", staging)))
+    found, refused = connection.execute(compose("count_fixed", staging)).fetchone() or (0, 0)
+    if found:
+        connection.execute(compose("report_fixed", staging, severity=sql.Literal(Jsonb(dict(severities)))))
     connection.commit()
     return int(refused)
 
@@ -361,9 +376,10 @@ def report_keys(connection: Connection, staging: Staging) -> None:
     connection.commit()
 
 
-def count_findings(connection: Connection, run: UUID) -> Sequence[tuple[str, str, int]]:
-    """Rule, severity and number of the findings of a run."""
-    return [(str(rule), str(severity), int(count)) for rule, severity, count in connection.execute(QUERIES["count_findings"], {"run": run})]
+def count_findings(connection: Connection, run: UUID) -> Sequence[tuple[str, str, int, int]]:
+    """Rule, severity, number of findings and number of rows they struck, of a run."""
+    found = connection.execute(QUERIES["count_findings"], {"run": run})
+    return [(str(rule), str(severity), int(count), int(rows)) for rule, severity, count, rows in found]
 
 
 def sample_findings(connection: Connection, run: UUID, most: int = 5) -> Sequence[tuple[Any, ...]]:

@@ -1,7 +1,8 @@
 -- Import staging: unlogged tables of one run in schema stage, named by the run, dropped at its end or by the sweep.
 
 -- session --
-SELECT set_config('timezone', 'UTC', false), set_config('jit', 'off', false), set_config('client_min_messages', 'warning', false)
+SELECT set_config('timezone', 'UTC', false), set_config('jit', 'off', false), set_config('client_min_messages', 'warning', false),
+       set_config('client_connection_check_interval', '2s', false)
 
 -- start_run --
 INSERT INTO twin.import_run (id, layer_id, source) VALUES (%(run)s, %(layer)s, %(source)s)
@@ -22,7 +23,8 @@ WHERE id = %(run)s AND status = 'running'
 
 -- previous_report --
 SELECT report FROM twin.import_run
-WHERE layer_id = %(layer)s AND source = %(source)s AND status = 'done' AND report ->> 'dry_run' = 'false' ORDER BY finished DESC LIMIT 1
+WHERE layer_id = %(layer)s AND source = %(source)s AND status = 'done' AND undone_by IS NULL AND undo_of IS NULL AND report ->> 'dry_run' = 'false'
+ORDER BY finished DESC LIMIT 1
 
 -- dead_runs --
 -- A living run holds its lock; a lock we can take is that of a dead one.
@@ -43,10 +45,14 @@ WHERE n.nspname = 'stage' AND c.relkind = 'r' AND c.relname ~ '^run_[0-9a-f]{32}
 SELECT id FROM twin.import_run WHERE status = 'running'
 
 -- drop_table --
-DROP TABLE IF EXISTS {table}
+DROP TABLE IF EXISTS {table} CASCADE
+
+-- drop_bulk --
+SELECT twin.drop_bulk_table(%(run)s)
 
 -- make_rows --
-CREATE UNLOGGED TABLE {rows} (rid bigint NOT NULL, "row" bigint NOT NULL, part integer NOT NULL, wkb bytea{columns}) WITH (autovacuum_enabled = false)
+CREATE UNLOGGED TABLE {rows} (rid bigint NOT NULL, "row" bigint NOT NULL, part integer NOT NULL, wkb bytea{columns}, digest bytea) WITH (autovacuum_enabled = false);
+ALTER TABLE {rows} ALTER wkb SET STATISTICS 0, ALTER digest SET STATISTICS 0
 
 -- make_moved --
 CREATE UNLOGGED TABLE {moved} (rid bigint NOT NULL, wkb bytea) WITH (autovacuum_enabled = false)
@@ -62,39 +68,76 @@ SELECT s.attname, s.n_distinct, s.null_frac FROM pg_stats s WHERE s.schemaname =
 -- Whether every row has a value in the column and no two features share one (parts of one feature do).
 SELECT count(*) = count({column}) AND count(DISTINCT {column}) = count(DISTINCT "row") FROM {rows}
 
+-- geometry_headers --
+SELECT DISTINCT substr(wkb, 1, 5) FROM {rows} WHERE wkb IS NOT NULL
+
 -- geometry_types --
-SELECT DISTINCT GeometryType(wkb::geometry) FROM {rows} WHERE wkb IS NOT NULL
+-- One shape for each kind of header tells its type.
+SELECT GeometryType(s.wkb::geometry) FROM unnest(%(headers)s::bytea[]) h, LATERAL (SELECT r.wkb FROM {rows} r WHERE substr(r.wkb, 1, 5) = h LIMIT 1) s
 UNION SELECT GeometryType(geom) FROM {fixed} WHERE geom IS NOT NULL
 
+-- key --
+coalesce({own} || CASE WHEN part > 0 THEN '#' || part ELSE '' END, encode(substr(digest, 1, 16), 'hex'))
+
+-- any_doubled --
+SELECT EXISTS (SELECT FROM {rows} r GROUP BY hashtextextended({key}, 0) HAVING count(*) > 1)
+
+-- no_odd --
+CREATE UNLOGGED TABLE {odd} (rid bigint, key text, nth bigint)
+
+-- make_odd --
+-- Rows whose key came before, with the ordinal that tells them apart; equal keys have equal hashes, and few others do.
+CREATE UNLOGGED TABLE {odd} WITH (autovacuum_enabled = false) AS
+WITH doubled AS (
+    SELECT hashtextextended({key}, 0) AS hashed FROM {rows} r GROUP BY 1 HAVING count(*) > 1
+)
+SELECT rid, key || '~' || nth AS key, nth
+FROM (SELECT rid, key, row_number() OVER (PARTITION BY key ORDER BY rid) AS nth
+      FROM (SELECT r.rid, {key} AS key FROM {rows} r WHERE hashtextextended({key}, 0) IN (SELECT hashed FROM doubled)) s) counted
+WHERE nth > 1
+
 -- make_keys --
-CREATE UNLOGGED TABLE {keys} WITH (autovacuum_enabled = false) AS
-SELECT rid, hash, CASE WHEN nth > 1 THEN key || '~' || nth ELSE key END AS key, nth, keyless, plan, over
-FROM (SELECT rid, hash, key, keyless, plan, over, row_number() OVER (PARTITION BY key ORDER BY rid) AS nth
-      FROM (SELECT rid, hash, plan, over, own IS NULL AS keyless,
-                   coalesce(own || CASE WHEN part > 0 THEN '#' || part ELSE '' END, encode(substr(hash, 1, 16), 'hex')) AS key
-            FROM (SELECT rid, part, {key} AS own, {plan} AS plan, coalesce({valid_to} <= now(), false) AS over,
-                         sha256(convert_to(concat_ws(E'\x1f', {recipe}, {values}), 'UTF8') || coalesce(wkb, '')) AS hash
-                  FROM {rows}) hashed) named) counted
+CREATE VIEW {keys} AS
+SELECT r.*, {recipe}::bytea || r.digest AS hash, coalesce(o.key, {key}) AS key, coalesce(o.nth, 1) AS nth, {own} IS NULL AS keyless,
+       {plan} AS plan, coalesce({valid_to} <= now(), false) AS over
+FROM {rows} r LEFT JOIN {odd} o ON o.rid = r.rid
+
+-- known_live --
+-- The versions of this source that the file is compared with: the one at the moment of change, else the first to come.
+SELECT oid, source_key, plan, content_hash, valid, sys, false AS past FROM {live} o
+WHERE source = {source} AND ({planned} OR plan IS NULL)
+  AND (valid @> {moment} OR (lower(valid) > {moment} AND NOT EXISTS (
+        SELECT FROM {live} e WHERE e.source = o.source AND e.source_key = o.source_key AND e.plan IS NOT DISTINCT FROM o.plan
+          AND coalesce(lower(e.valid), '-infinity') < lower(o.valid))))
 
 -- make_diff --
--- Each row of the file beside the version it stands for (the one at the moment of change, else the first to come), and each live version of
--- the same source that no row stands for. A row that is itself over may stand for a past version that is known now.
+-- The rows of the file that stand for no version (added) or for one that is otherwise (changed).
 CREATE UNLOGGED TABLE {diff} WITH (autovacuum_enabled = false) AS
-WITH live AS (
-    SELECT oid, source_key, plan, content_hash, valid, sys, false AS past FROM {live} o
-    WHERE source = {source} AND ({planned} OR plan IS NULL)
-      AND (valid @> {moment} OR (lower(valid) > {moment} AND NOT EXISTS (
-            SELECT FROM {live} e WHERE e.source = o.source AND e.source_key = o.source_key AND e.plan IS NOT DISTINCT FROM o.plan
-              AND coalesce(lower(e.valid), '-infinity') < lower(o.valid))))
-), known AS (
-    SELECT * FROM live {ended}
-)
-SELECT k.rid, o.oid, o.valid, o.sys, coalesce(o.past, false) AS past,
-       CASE WHEN o.oid IS NULL THEN 'added' WHEN o.content_hash IS DISTINCT FROM k.hash THEN 'changed' ELSE 'unchanged' END AS action
-FROM {keys} k LEFT JOIN known o ON o.source_key = k.key AND coalesce(o.plan, '') = coalesce(k.plan, '') AND (k.over OR NOT o.past)
-UNION ALL
-SELECT NULL, o.oid, o.valid, o.sys, false, 'removed' FROM live o
+SELECT k.rid, o.oid, o.valid, o.sys, false AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
+FROM {keys} k LEFT JOIN ({known}) o ON o.source_key = k.key AND coalesce(o.plan, '') = coalesce(k.plan, '')
+WHERE o.oid IS NULL OR o.content_hash IS DISTINCT FROM k.hash OR {edited}
+
+-- make_diff_with_past --
+-- The same where a row that is itself over may stand for a past version that is known now.
+CREATE UNLOGGED TABLE {diff} WITH (autovacuum_enabled = false) AS
+SELECT k.rid, o.oid, o.valid, o.sys, coalesce(o.past, false) AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
+FROM {keys} k LEFT JOIN ({known} {ended}) o ON o.source_key = k.key AND coalesce(o.plan, '') = coalesce(k.plan, '') AND (k.over OR NOT o.past)
+WHERE o.oid IS NULL OR o.content_hash IS DISTINCT FROM k.hash OR {edited}
+
+-- count_known --
+SELECT count(*) FROM ({known}) o
+
+-- add_removed --
+-- Each version that no row of the file stands for.
+INSERT INTO {diff} (oid, valid, sys, past, action)
+SELECT o.oid, o.valid, o.sys, false, 'removed' FROM ({known}) o
 WHERE NOT EXISTS (SELECT FROM {keys} k WHERE k.key = o.source_key AND coalesce(k.plan, '') = coalesce(o.plan, ''))
+
+-- edited --
+-- A version that no import wrote; imports of before moments were kept are taken to have written all there was then.
+lower(o.sys) <> ALL (ARRAY(SELECT moment FROM twin.import_run WHERE layer = {number} AND moment IS NOT NULL AND undo_of IS NULL))
+AND lower(o.sys) > coalesce((SELECT max(finished) FROM twin.import_run WHERE layer = {number} AND status = 'done' AND moment IS NULL AND undo_of IS NULL
+                             AND report ->> 'dry_run' = 'false'), '-infinity')
 
 -- ended --
 UNION ALL SELECT * FROM (
@@ -114,11 +157,11 @@ JOIN {diff} d ON d.rid = r.rid AND d.action IN ('added', 'changed')
 
 -- make_fixed --
 -- Rows whose geometry cannot be stored as it is: refused (outside longitude and latitude) or repaired, keeping dimension and, of the two
--- ways to repair an area, the one that keeps its size better.
+-- ways to repair an area, the one that keeps its size better. The fence keeps the test from running before the join, on rows nobody needs.
 CREATE UNLOGGED TABLE {fixed} WITH (autovacuum_enabled = false) AS
 WITH placed AS (
     SELECT r.rid, ST_SetSRID({wkb}::geometry, 4490) AS geom
-    FROM {rows} r {needed} {moved_join} WHERE r.wkb IS NOT NULL
+    FROM {rows} r {needed} {moved_join} WHERE r.wkb IS NOT NULL {fence}
 ), odd AS (
     SELECT rid, ST_Force2D(geom) AS geom, ST_Dimension(geom) AS dimension,
            geom IS NULL OR NOT geom @ ST_MakeEnvelope(-180, -90, 180, 90, 4490) AS refused
@@ -140,12 +183,12 @@ SELECT rid, refused, reason, before, ST_Area(geom) AS after,
        CASE WHEN NOT refused THEN place END AS place
 FROM chosen
 
--- count_refused --
-SELECT count(*) FROM {fixed} WHERE refused
+-- count_fixed --
+SELECT count(*), count(*) FILTER (WHERE refused) FROM {fixed}
 
 -- report_fixed --
 INSERT INTO twin.import_finding (run, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat)
-SELECT {run}, r."row", k.key, f.rule, {severity}::jsonb ->> f.rule, coalesce(f.reason, ''), coalesce(f.reason, ''), ST_X(place), ST_Y(place)
+SELECT {run}, r."row", k.key, f.rule, {severity}::jsonb ->> f.rule, coalesce({severity}::jsonb ->> f.reason, f.reason, ''), coalesce(f.reason, ''), ST_X(place), ST_Y(place)
 FROM {fixed} f JOIN {rows} r USING (rid) JOIN {keys} k USING (rid)
 UNION ALL
 SELECT {run}, r."row", k.key, 'repair-area', 'warn', coalesce(change, ''), coalesce(change, ''), ST_X(place), ST_Y(place)
@@ -154,8 +197,8 @@ JOIN {rows} r USING (rid) JOIN {keys} k USING (rid)
 
 -- report_keys --
 INSERT INTO twin.import_finding (run, "row", source_key, rule, severity)
-SELECT {run}, r."row", k.key, CASE WHEN k.keyless THEN 'empty-key' ELSE 'duplicate-key' END, 'warn'
-FROM {keys} k JOIN {rows} r USING (rid) WHERE k.keyless OR k.nth > 1
+SELECT {run}, k."row", k.key, CASE WHEN k.keyless THEN 'empty-key' ELSE 'duplicate-key' END, 'warn'
+FROM {keys} k WHERE k.keyless OR k.nth > 1
 
 -- copy_findings --
 COPY twin.import_finding (run, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat) FROM STDIN
@@ -169,7 +212,7 @@ FROM (SELECT DISTINCT ON (r."row") r."row", r.rid, ST_SetSRID({wkb}::geometry, 4
 WHERE f.run = {run} AND f."row" = s."row" AND f."row" > 0 AND f.source_key IS NULL AND f.severity <> 'refuse'
 
 -- count_findings --
-SELECT rule, severity, count(*) FROM twin.import_finding WHERE run = %(run)s GROUP BY rule, severity ORDER BY count(*) DESC, rule
+SELECT rule, severity, count(*), count(DISTINCT nullif("row", 0)) FROM twin.import_finding WHERE run = %(run)s GROUP BY rule, severity ORDER BY count(*) DESC, rule
 
 -- sample_findings --
 SELECT rule, "row", source_key, lon, lat, detail_zh, detail_en FROM (

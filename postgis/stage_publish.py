@@ -11,7 +11,7 @@ from postgis.layers import LayerSpec, make_layer, reserve_layer, update_extent
 from postgis.queries import load_queries
 from postgis.stage import Against, Connection, Staging, compose
 from postgis.stage_rows import QUERIES as ROW_QUERIES
-from postgis.stage_rows import RowPlan, object_rows
+from postgis.stage_rows import RowPlan, keeps_odd_values, object_rows
 from twin.errors import Conflict
 from twin.fields import Role
 from twin.layer import Layer
@@ -41,6 +41,11 @@ class Publish:
     correct: bool = False
     refresh_fields: bool = False
 
+    def valid_of_new(self, moment: datetime) -> sql.Composable:
+        """The valid times of rows nobody knew before, as an expression over staged rows."""
+        since = sql.SQL("coalesce(valid_from, {})").format(sql.Literal(self.valid_from or moment))
+        return sql.SQL("tstzrange({0}, CASE WHEN valid_to > {0} THEN valid_to END)").format(since)
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -53,6 +58,8 @@ class Published:
     """Rows whose division was looked up by their place."""
     changed_oids: Sequence[int] | None
     """None: the whole layer is new."""
+    moment: datetime | None = None
+    """Since when all that was written is known (lower(sys))."""
 
 
 def known_layer(connection: Connection, layer_id: str) -> KnownLayer | None:
@@ -61,7 +68,7 @@ def known_layer(connection: Connection, layer_id: str) -> KnownLayer | None:
     if row is None:
         return None
     names = ("number", "id", "kind", "title_zh", "title_en", "description_zh", "geometry_type", "fields", "min_zoom", "max_zoom", "access")
-    values = dict(zip((*names, "synthetic", "attribution", "licence", "accuracy_note_zh"), row[:-1], strict=True))
+    values = dict(zip((*names, "synthetic", "attribution", "licence", "accuracy_note_zh", "vertical_datum"), row[:-1], strict=True))
     layer = Layer.model_validate(values)
     if not row[-1]:
         return KnownLayer(layer, has_rows=False, has_past=False)
@@ -81,36 +88,25 @@ def prepare_past(connection: Connection, number: int) -> None:
     connection.commit()
 
 
-def publish(connection: Connection, plan: Publish, against: Against | None) -> Published:
-    """Publish a new layer, or the difference to a known one; the caller commits."""
-    return publish_new(connection, plan) if against is None else publish_difference(connection, plan, against)
-
-
-def publish_new(connection: Connection, publish: Publish) -> Published:
-    """Fill a plain table and attach it; the caller commits."""
-    number = reserve_layer(connection, publish.spec)
-    target = str(_row(connection, QUERIES["new_table"], {"number": number})[0])
-    parts = {
-        "number": sql.Literal(number),
-        "target": sql.Identifier(*target.split(".")),
-        "shape": sql.Identifier("twin", f"shape_{number}"),
-        "source": sql.Literal(publish.source),
-        "prepared": object_rows(publish.staging, publish.rows),
-        "valid": _valid_of_new(publish),
-    }
-    connection.execute(compose("fill_new", publish.staging, QUERIES, **parts))
+def publish_new(connection: Connection, publish: Publish, number: int, moment: datetime) -> Published:
+    """Publish the table that `stage_fill.fill` made for the layer `number`; the caller commits."""
+    if reserve_layer(connection, publish.spec, number) != number:
+        raise Conflict(f"layer {publish.spec.id} was made while the file was read; import again", "导入期间该图层已被新建，请重新导入")
+    connection.execute(QUERIES["adopt"], {"run": publish.staging.run, "number": number})
     if publish.rows.has_z:
         connection.execute(QUERIES["ensure_shape"], {"number": number})
+        parts = {
+            "number": sql.Literal(number),
+            "shape": sql.Identifier("twin", f"shape_{number}"),
+            "prepared": object_rows(publish.staging, publish.rows),
+            "valid": publish.valid_of_new(moment),
+            "moment": sql.Literal(moment),
+        }
         connection.execute(compose("shapes_of_new", publish.staging, QUERIES, **parts))
     rows = int(_row(connection, QUERIES["attach"], {"number": number})[0])
-    now: datetime = _row(connection, QUERIES["now"])[0]
-    return _after(connection, publish, Against(number, publish.source), now, (rows, 0))
-
-
-def _valid_of_new(publish: Publish) -> sql.Composable:
-    default = sql.Literal(publish.valid_from) if publish.valid_from else sql.SQL("now()")
-    since = sql.SQL("coalesce(valid_from, {})").format(default)
-    return sql.SQL("tstzrange({0}, CASE WHEN valid_to > {0} THEN valid_to END)").format(since)
+    if publish.rows.role(Role.VALID_TO):
+        connection.execute(compose("note_ends_of_new", publish.staging, QUERIES, live=sql.Identifier("twin", f"object_{number}")))
+    return _after(connection, publish, Against(number, publish.source), moment, (rows, 0))
 
 
 def publish_difference(connection: Connection, publish: Publish, against: Against) -> Published:
@@ -130,16 +126,17 @@ def publish_difference(connection: Connection, publish: Publish, against: Agains
             f"{expected - taken} rows were edited while the file was read; import again",
             f"导入期间有 {expected - taken} 行被编辑，请重新导入",
         )
-    connection.execute(compose("put_fresh", staging, QUERIES, **parts))
+    put = _row(connection, compose("put_fresh", staging, QUERIES, **parts))[0] or []
+    connection.execute(compose("note_taken", staging, QUERIES, **parts))
+    connection.execute(compose("note_ends", staging, QUERIES, **parts))
     if publish.rows.has_z:
         connection.execute(compose("take_old_shapes", staging, QUERIES, **parts))
         connection.execute(compose("put_shapes", staging, QUERIES, **parts))
     added, changed = _row(connection, compose("count_fresh", staging, QUERIES))
     published = _after(connection, publish, against, now, (int(added), int(changed)))
-    changed_oids = _row(connection, compose("changed_oids", staging, QUERIES, **parts))[0] or []
-    removed_oids = _row(connection, compose("removed_oids", staging, QUERIES, **parts))[0] or []
+    removed = _row(connection, compose("removed_oids", staging, QUERIES, **parts))[0] or []
     update_extent(connection, number)
-    return replace(published, changed_oids=[*changed_oids, *removed_oids])
+    return replace(published, changed_oids=[*put, *removed])
 
 
 def _moments(publish: Publish, now: datetime) -> dict[str, sql.Composable]:
@@ -161,10 +158,11 @@ def _moments(publish: Publish, now: datetime) -> dict[str, sql.Composable]:
 def _after(connection: Connection, publish: Publish, against: Against, now: datetime, written: tuple[int, int]) -> Published:
     """Findings and counts that only the written rows can tell."""
     parts = against.parts() | {"now": sql.Literal(now)}
-    connection.execute(compose("report_values", publish.staging, QUERIES, **parts))
+    if keeps_odd_values(publish.rows):
+        connection.execute(compose("report_values", publish.staging, QUERIES, **parts))
     looked_up = publish.rows.divisions and publish.rows.role(Role.DIVISION) is None
     filled = _row(connection, compose("division_filled", publish.staging, QUERIES, **parts))[0] if looked_up else 0
-    return Published(against.number, *written, int(filled), None)
+    return Published(against.number, *written, int(filled), None, now)
 
 
 def _fill(name: str, **parts: sql.Composable) -> sql.Composed:

@@ -2,14 +2,14 @@
 
 -- layer_of --
 SELECT number, id, kind, title_zh, title_en, description_zh, geometry_type, fields, min_zoom, max_zoom, access, synthetic, attribution, licence,
-       accuracy_note_zh, to_regclass(format('twin.object_%%s', number)) IS NOT NULL
+       accuracy_note_zh, vertical_datum, to_regclass(format('twin.object_%%s', number)) IS NOT NULL
 FROM twin.layer WHERE id = %(layer)s
 
 -- has_rows --
 SELECT EXISTS (SELECT FROM {live}), to_regclass({past}) IS NOT NULL
 
--- new_table --
-SELECT twin.new_object_table(%(number)s)
+-- adopt --
+SELECT twin.adopt_bulk_table(%(run)s, %(number)s)
 
 -- ensure_shape --
 SELECT twin.ensure_shape(%(number)s)
@@ -20,21 +20,12 @@ SELECT twin.ensure_past(%(number)s)
 -- attach --
 SELECT twin.attach_objects(%(number)s)
 
--- fill_new --
-INSERT INTO {target} (oid, code, class, name, division, geom, zmin, zmax, attrs, valid, sys, phase, plan, source, source_key, content_hash)
-SELECT ({number}::bigint << 40) + rid, code, class, name, in_division, geom, zmin, zmax, attrs, {valid}, tstzrange(now(), NULL), phase, plan,
-       {source}, key, hash
-FROM ({prepared}) s
-
 -- shapes_of_new --
 INSERT INTO {shape} (oid, lod, geom, valid, sys)
-SELECT ({number}::bigint << 40) + rid, '0', deep, {valid}, tstzrange(now(), NULL) FROM ({prepared}) s WHERE deep IS NOT NULL
+SELECT ({number}::bigint << 40) + rid, '0', deep, {valid}, tstzrange({moment}, NULL) FROM ({prepared}) s WHERE deep IS NOT NULL
 
 -- moment --
 SELECT clock_timestamp()
-
--- now --
-SELECT now()
 
 -- lock_rows --
 SELECT count(*) FROM (SELECT FROM {live} o WHERE o.oid IN (SELECT oid FROM {diff} WHERE action IN ('changed', 'removed')) ORDER BY o.oid FOR UPDATE) locked
@@ -91,6 +82,7 @@ FROM taken WHERE NOT {correct} AND NOT isempty(valid * tstzrange(NULL, since))
 
 -- put_fresh --
 -- New versions of changed objects keep their oid; a key that was removed once and is back gets the oid it had.
+WITH put AS (
 INSERT INTO {live} (oid, code, class, name, division, geom, zmin, zmax, attrs, valid, sys, phase, plan, source, source_key, content_hash)
 SELECT coalesce(s.oid, p.oid, nextval({sequence})), code, class, name, in_division, geom, zmin, zmax, attrs, {valid}, tstzrange({now}, NULL), phase, plan,
        {source}, key, hash
@@ -98,14 +90,27 @@ FROM {fresh} s
 LEFT JOIN (SELECT DISTINCT ON (source_key) source_key, oid, upper(valid) AS ended FROM {past}
            WHERE source = {source} AND upper_inf(sys) AND plan IS NULL AND upper(valid) <= {now} ORDER BY source_key, upper(valid) DESC) p
     ON p.source_key = s.key AND s.oid IS NULL AND s.plan IS NULL
+RETURNING oid)
+SELECT array_agg(oid) FROM put
+
+-- note_taken --
+-- What undo cannot see from the rows: each version taken as it was, and where it was cut (a correction leaves no piece of it).
+INSERT INTO twin.import_touch (run, oid, valid, known, cut)
+SELECT {run}, d.oid, d.valid, lower(d.sys), CASE WHEN NOT {correct} THEN least(coalesce(n.since, {moment_or_now}), upper(d.valid)) END
+FROM {diff} d LEFT JOIN {fresh} n ON n.rid = d.rid WHERE d.action = 'removed' OR (d.action = 'changed' AND n.rid IS NOT NULL)
+
+-- note_ends --
+INSERT INTO twin.import_touch (run, oid, valid)
+SELECT {run}, o.oid, o.valid FROM {fresh} s JOIN {live} o ON o.source = {source} AND o.source_key = s.key AND lower(o.sys) = {now}
+WHERE NOT upper_inf(o.valid)
+
+-- note_ends_of_new --
+INSERT INTO twin.import_touch (run, oid, valid) SELECT {run}, oid, valid FROM {live} WHERE NOT upper_inf(valid)
 
 -- put_shapes --
 INSERT INTO {shape} (oid, lod, geom, valid, sys)
 SELECT o.oid, '0', s.deep, o.valid, o.sys FROM {fresh} s JOIN {live} o ON o.source = {source} AND o.source_key = s.key AND lower(o.sys) = {now}
 WHERE s.deep IS NOT NULL AND o.content_hash = s.hash
-
--- changed_oids --
-SELECT array_agg(o.oid) FROM {live} o WHERE o.source = {source} AND lower(o.sys) = {now}
 
 -- removed_oids --
 SELECT array_agg(oid) FROM {diff} WHERE action = 'removed'
@@ -117,7 +122,7 @@ SELECT count(*) FILTER (WHERE action = 'added'), count(*) FILTER (WHERE action =
 INSERT INTO twin.import_finding (run, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat)
 SELECT {run}, r."row", o.source_key, 'bad-value', 'warn', left(o.attrs ->> '_raw', 500), left(o.attrs ->> '_raw', 500),
        ST_X(ST_PointOnSurface(o.geom)), ST_Y(ST_PointOnSurface(o.geom))
-FROM {live} o JOIN {keys} k ON k.key = o.source_key JOIN {rows} r ON r.rid = k.rid
+FROM {live} o JOIN {keys} r ON r.key = o.source_key
 WHERE o.source = {source} AND lower(o.sys) = {now} AND o.attrs ? '_raw'
 
 -- division_filled --

@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 
 from postgis.queries import load_queries
 from postgis.stage import StagedColumn, Staging, compose, instant
+from postgis.stage_codes import as_code, is_coded
 from twin.fields import BASE_ROLES, Field, FieldType, Role
 
 QUERIES = load_queries(__file__)
@@ -47,14 +48,19 @@ class RowPlan:
         return next((item.column for item in self.fields if item.field.role is role and item.column), None)
 
 
-def object_rows(staging: Staging, plan: RowPlan) -> sql.Composed:
-    """The SELECT: rid, the object columns, `in_division`, `deep` (the 3D geometry or NULL); of a difference also oid, valid_was, action."""
-    prepared = compose("object_rows", staging, QUERIES, **_base(plan), **_shape(staging, plan), **_joins(staging, plan), attrs=_attrs(plan))
+def object_rows(staging: Staging, plan: RowPlan, share: range | None = None) -> sql.Composed:
+    """The SELECT: rid, the object columns, `in_division`, `deep` (the 3D geometry or NULL); of a difference also oid, valid_was, action.
+
+    `share`: only rows with a rid in this range.
+    """
+    of_share = sql.SQL("AND r.rid >= {} AND r.rid < {}").format(share.start, share.stop) if share else sql.SQL("")
+    parts = _base(plan) | _shape(staging, plan) | _joins(staging, plan) | {"attrs": _attrs(plan), "share": of_share}
+    prepared = compose("object_rows", staging, QUERIES, **parts)
     return compose("with_division" if plan.divisions else "without_division", staging, QUERIES, prepared=prepared)
 
 
 def _base(plan: RowPlan) -> dict[str, sql.Composable]:
-    texts = {role.value: _as_text(plan.role(role)) for role in (Role.CODE, Role.CLASS, Role.NAME, Role.DIVISION, Role.PLAN)}
+    texts = {role.value: _as_text(plan, role) for role in (Role.CODE, Role.CLASS, Role.NAME, Role.DIVISION, Role.PLAN)}
     return {
         **texts,
         "phase": _phase(plan.role(Role.PHASE)),
@@ -63,8 +69,16 @@ def _base(plan: RowPlan) -> dict[str, sql.Composable]:
     }
 
 
-def _as_text(column: StagedColumn | None) -> sql.Composable:
-    return sql.SQL("nullif(btrim({}::text), '')").format(column.identifier) if column else _NULL_TEXT
+def _as_text(plan: RowPlan, role: Role) -> sql.Composable:
+    found = next(((item.field, item.column) for item in plan.fields if item.field.role is role and item.column), None)
+    return sql.SQL("nullif(btrim({}::text), '')").format(_value(*found)) if found else _NULL_TEXT
+
+
+def _value(field: Field, column: StagedColumn) -> sql.Composable:
+    """A staged value as its field wants it: of its type, or as its code."""
+    if is_coded(field):
+        return as_code(field, column)
+    return column.identifier if field.role in BASE_ROLES else typed(field.type, column)
 
 
 def _phase(column: StagedColumn | None) -> sql.Composable:
@@ -114,17 +128,29 @@ def _joins(staging: Staging, plan: RowPlan) -> dict[str, sql.Composable]:
     }
 
 
-def _attrs(plan: RowPlan) -> sql.Composable:
-    """Fields as one jsonb without nulls; source values that do not fit their field's type go under `_raw`."""
+def keeps_odd_values(plan: RowPlan) -> bool:
+    """Whether any value may end under `_raw`."""
+    return bool(_odd(plan))
+
+
+def _odd(plan: RowPlan) -> list[sql.Composable]:
+    """Names and source values of what does not fit its field."""
     kept = [(item.field, item.column) for item in plan.fields if item.column and item.field.role not in BASE_ROLES]
-    pairs = [sql.SQL("{}, {}").format(sql.Literal(field.name), typed(field.type, column)) for field, column in kept]
-    odd = [
+    odd: list[sql.Composable] = [
         sql.SQL("{}, CASE WHEN {} IS NULL THEN {}::text END").format(sql.Literal(field.name), typed(field.type, column), column.identifier)
         for field, column in kept
         if not fits(field.type, column.type)
     ]
     if phase := plan.role(Role.PHASE):
         odd.append(sql.SQL("{}, CASE WHEN {} IS NULL THEN {}::text END").format(sql.Literal("phase"), _phase(phase), phase.identifier))
+    return odd
+
+
+def _attrs(plan: RowPlan) -> sql.Composable:
+    """Fields as one jsonb without nulls; source values that do not fit their field's type go under `_raw`."""
+    kept = [(item.field, item.column) for item in plan.fields if item.column and item.field.role not in BASE_ROLES]
+    pairs = [sql.SQL("{}, {}").format(sql.Literal(field.name), _value(field, column)) for field, column in kept]
+    odd = _odd(plan)
     built = sql.SQL("jsonb_strip_nulls({})").format(_objects(pairs)) if pairs else sql.Literal(Jsonb({}))
     if not odd:
         return built

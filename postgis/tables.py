@@ -96,6 +96,7 @@ layer = Table(
     *(_must(text, Text) for text in ("attribution", "licence", "accuracy_note_zh")),
     _must("updated_at", _Instant),
     _must("extent_epoch", BigInteger),
+    _must("vertical_datum", Text),
 )
 
 tile_archive = Table(

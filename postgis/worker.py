@@ -16,7 +16,7 @@ import procrastinate
 import psycopg
 from procrastinate.exceptions import ConnectorException
 
-from postgis import clock, jobs, outbox, overviews, twins
+from postgis import clock, jobs, outbox, overviews, schedules, twins
 from postgis.connect import IMPORTER, Database, connect
 from postgis.jobs import JobResult, RunningJob
 from twin.errors import TwinError
@@ -41,16 +41,25 @@ class Pace:
     heartbeat_s: float = 5.0
     stale_s: float = 20.0
     sweep_s: float = 5.0
+    schedules_s: float = 10.0
 
 
-async def run_worker(database: Database, home: Path, stop: asyncio.Event | None = None, concurrency: int = 2, pace: Pace = Pace()) -> None:
+async def run_worker(
+    database: Database,
+    home: Path,
+    stop: asyncio.Event | None = None,
+    concurrency: int = 2,
+    pace: Pace = Pace(),
+    sources: Path | None = None,
+) -> None:
     """Work until `stop` is set, or until SIGTERM or SIGINT when it is None; jobs under way get 30 s to stop."""
     stop = stop or _stop_on_signals()
     loops = (
-        _forever("queue", stop, lambda: _work(database, home, concurrency, pace)),
+        _forever("queue", stop, lambda: _work(make_app(database, home, sources), concurrency, pace)),
         _forever("sweep", stop, lambda: _sweep(database, pace)),
         _forever("clock", stop, lambda: _tick(database)),
         _forever("tiles", stop, lambda: _refresh_tiles(database)),
+        _forever("schedules", stop, lambda: _tick_schedules(database, pace)),
     )
     tasks = [asyncio.create_task(loop) for loop in loops]
     await stop.wait()
@@ -59,7 +68,7 @@ async def run_worker(database: Database, home: Path, stop: asyncio.Event | None 
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def make_app(database: Database, home: Path) -> procrastinate.App:
+def make_app(database: Database, home: Path, sources: Path | None = None) -> procrastinate.App:
     """The procrastinate application: one task, `run`, whose only argument is the job's id."""
     connector = procrastinate.PsycopgConnector(
         conninfo=database.conninfo(IMPORTER),
@@ -71,18 +80,18 @@ def make_app(database: Database, home: Path) -> procrastinate.App:
     app = procrastinate.App(connector=connector)
 
     async def run(id: str) -> None:
-        await run_job(database, home, UUID(id))
+        await run_job(database, home, UUID(id), sources)
 
     app.task(name="run", queue="twin")(run)
     return app
 
 
-async def run_job(database: Database, home: Path, job_id: UUID) -> None:
+async def run_job(database: Database, home: Path, job_id: UUID, sources: Path | None = None) -> None:
     """Run one job to its end and close it; a cancelled one is told to stop and waited for."""
     started = await asyncio.to_thread(_start, database, job_id)
     if started is None:
         return
-    job = RunningJob(job_id, *started, database, home)
+    job = RunningJob(job_id, *started, database, home, sources)
     work = asyncio.ensure_future(_call(job))
     try:
         result = await asyncio.shield(work)
@@ -128,8 +137,7 @@ async def _use_queue_schema(connection: psycopg.AsyncConnection[object]) -> None
     await connection.execute("SET search_path = job, twin, public")
 
 
-async def _work(database: Database, home: Path, concurrency: int, pace: Pace) -> None:
-    app = make_app(database, home)
+async def _work(app: procrastinate.App, concurrency: int, pace: Pace) -> None:
     async with app.open_async():
         await app.run_worker_async(
             queues=["twin"],
@@ -170,6 +178,18 @@ async def _tick(database: Database) -> None:
                 await asyncio.wait_for(changed.wait(), _wait_s(due))
     finally:
         listening.cancel()
+
+
+async def _tick_schedules(database: Database, pace: Pace) -> None:
+    """Queue the imports that are due; a worker that was away queues each of them once."""
+    while True:
+        await asyncio.to_thread(_queue_schedules, database)
+        await asyncio.sleep(pace.schedules_s)
+
+
+def _queue_schedules(database: Database) -> int:
+    with connect(database, IMPORTER) as connection:
+        return schedules.tick(connection)
 
 
 async def _refresh_tiles(database: Database) -> None:

@@ -1,7 +1,7 @@
 """The long runs in full: every `bench/NAME.py` and `tests/drills/NAME.py`, each writing its rows to `tests/out/NAME.json`.
 
 Usage: ./run drill            all of them, one after the other
-       ./run drill NAME …     only these
+       ./run drill NAME …     only these, each with those that begin with its name (`import` is import and import_kills)
        ./run drill --list     their names and what each is for
 """
 
@@ -29,11 +29,13 @@ def main(arguments: list[str]) -> int:
         for name, path in known.items():
             print(f"{name:24} {(ast.get_docstring(ast.parse(path.read_text())) or '').splitlines()[0]}")
         return 0
-    unknown = [name for name in arguments if name not in known]
+    chosen = {name: [other for other in known if other == name or other.startswith(f"{name}_")] for name in arguments}
+    unknown = [name for name, found in chosen.items() if not found]
     if unknown:
         print(f"No such drill: {', '.join(unknown)}. There are: {', '.join(known) or 'none yet'}.", file=sys.stderr)
         return 2
-    return max([_run(name, known[name]) for name in arguments or known], default=0)
+    names = dict.fromkeys(other for found in chosen.values() for other in found) if arguments else known
+    return max([_run(name, known[name]) for name in names], default=0)
 
 
 def _run(name: str, path: Path) -> int:

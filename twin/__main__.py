@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, Command] = {
     "serve": Command("twin.commands.serve:serve", "Run the HTTP server in the foreground (the database must run)."),
     "work": Command("twin.commands.work:work", "Run jobs and the clock in the foreground (the database must run)."),
     "import": Command("twin.commands.imports:import_files", "Import files into layers."),
+    "undo-import": Command("twin.commands.undo:undo", "Take an import back: the layer is what it was, history keeps both."),
+    "schedules": Command("twin.commands.schedules:app", "Sources on this server that are read again: list, add, remove, run."),
     "publish": Command("twin.commands.catalogue:publish", "Publish a version of a map product from its TOML file."),
     "export": Command("twin.commands.export:export", "Write layers as one PMTiles file."),
     "warm": Command("twin.commands.warm:warm", "Make tiles of layers before anybody asks for them."),

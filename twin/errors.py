@@ -14,6 +14,8 @@ TwinError
 └── OperationError        our machine failed us: disk, port, missing program (CLI exit 1)
 """
 
+from collections.abc import Sequence
+
 
 class TwinError(Exception):
     """Base of all errors raised on purpose."""
@@ -22,12 +24,13 @@ class TwinError(Exception):
     title_zh = "内部错误"
     title_en = "Internal error"
 
-    def __init__(self, message_en: str, message_zh: str = "", *, place: str = "", mend: str = "") -> None:
+    def __init__(self, message_en: str, message_zh: str = "", *, place: str = "", mend: str = "", choices: Sequence[str] = ()) -> None:
         super().__init__(message_en)
         self.message_en = message_en
         self.message_zh = message_zh or message_en
         self.place = place
         self.mend = mend
+        self.choices = tuple(choices)
 
 
 class InputError(TwinError):

@@ -12,7 +12,7 @@ from twin.fields import Field, Role
 Bounds = tuple[float, float, float, float]
 
 _LAYER_ID = re.compile(r"^[^\W\d_][\w-]*$")
-_MAX_ID_BYTES = 48
+MAX_ID_BYTES = 48
 OID_LAYER_SHIFT = 40
 
 
@@ -103,6 +103,8 @@ class Layer(BaseModel):
     licence: str = ""
     accuracy_note_zh: str = ""
     """Shown on the card, e.g. 示意，约 100 m 精度."""
+    vertical_datum: str = ""
+    """What its heights count from (`twin/heights.py`), 高程基准未知 where nobody said; empty: it has no heights."""
     updated_at: datetime | None = None
     tile_source: TileSource = TileSource.LIVE
     archive: TileArchive | None = None
@@ -120,10 +122,10 @@ class Layer(BaseModel):
 def check_layer_id(layer_id: str) -> str:
     """Return `layer_id` lower-cased; BadParameter unless it is a letter then letters, digits, `_`, `-`, at most 48 UTF-8 bytes."""
     layer_id = layer_id.lower()
-    if not _LAYER_ID.match(layer_id) or len(layer_id.encode()) > _MAX_ID_BYTES:
+    if not _LAYER_ID.match(layer_id) or len(layer_id.encode()) > MAX_ID_BYTES:
         raise BadParameter(
-            f"layer id {layer_id!r} is not a letter followed by letters, digits, '_' or '-' (at most {_MAX_ID_BYTES} bytes)",
-            f"图层标识 {layer_id!r} 必须以字母或汉字开头，只含字母、汉字、数字、“_”或“-”，不超过 {_MAX_ID_BYTES} 字节",
+            f"layer id {layer_id!r} is not a letter followed by letters, digits, '_' or '-' (at most {MAX_ID_BYTES} bytes)",
+            f"图层标识 {layer_id!r} 必须以字母或汉字开头，只含字母、汉字、数字、“_”或“-”，不超过 {MAX_ID_BYTES} 字节",
             place="layer",
         )
     return layer_id

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     tile_cache_mb: int = Field(default=2048, ge=0, description="Disk below TWIN_HOME/cache for finished tiles of all web processes, in MiB")
     drain_s: float = Field(default=20, ge=0, le=300, description="Seconds that running requests may take when the server stops")
     max_upload_mb: int = Field(default=2048, ge=1, description="Largest uploaded file, in MiB")
+    sources: Path | None = Field(default=None, description="Directory of this server whose files import schedules may read")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="Smallest level that is logged")
     test_data: Path | None = Field(default=None, description="Directory of the real data sets that tests read")
 

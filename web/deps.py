@@ -13,6 +13,7 @@ from layers.access import Caller, require, scope_of
 from layers.accounts import Accounts
 from layers.catalog import Catalog, LiveCatalog
 from postgis.blobs import BlobStore
+from postgis.connect import Database
 from postgis.editing import EditorPool
 from postgis.pool import HotPool
 from tiles.raster import RasterTiles
@@ -33,6 +34,7 @@ class House:
     """Everything one web process is made of; it stands before its database does."""
 
     settings: Settings
+    database: Database
     links: LinkMaker
     metrics: Metrics
     editor: EditorPool

@@ -34,7 +34,7 @@ _BUG = 500
 #: Seconds a reader may leave a piece of a long answer waiting.
 SEND_S: Final = 10.0
 #: Paths whose bodies are streamed to disk under their own budget.
-_UPLOADS: Final = frozenset({"/imports"})
+_UPLOADS: Final = frozenset({"/imports", "/imports/preview"})
 
 #: The page needs inline styles (Ant Design) and blob workers (MapLibre); nothing may run inline and nothing leaves the host.
 CSP: Final = (

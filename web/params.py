@@ -157,6 +157,7 @@ AFTER: Parameter[int] = Parameter(
     {"type": "integer", "minimum": 0},
     "Key of the last row seen (taken from the `next` link).",
 )
+RULE: Parameter[str] = Parameter("rule", text_value, {"type": "string"}, "Findings of this rule only.")
 FORMAT_JSON: Parameter[str] = Parameter("f", words("json"), {"type": "string", "enum": ["json"]}, "Only json is made here.")
 FORMAT_PAGE: Parameter[str] = Parameter(
     "f", words("json", "html"), {"type": "string", "enum": ["json", "html"]}, "json: landing page; html: the map."

@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS twin.layer (
     updated_at timestamptz NOT NULL DEFAULT now(),
     extent_epoch bigint NOT NULL DEFAULT 0
 );
+-- Below the first columns: databases of before heights were labelled get it here too.
+ALTER TABLE twin.layer ADD COLUMN IF NOT EXISTS vertical_datum text NOT NULL DEFAULT '';
+COMMENT ON COLUMN twin.layer.vertical_datum IS 'What heights of the layer count from, as people call it; empty: it has no heights.';
 COMMENT ON COLUMN twin.layer.extent_epoch IS 'Epoch up to which count, bounds and time extent are known to be right.';
 
 -- The epoch lives apart from the layer: a publish that holds the layer's row must not block, or deadlock with, a commit.

@@ -23,27 +23,50 @@ CREATE OR REPLACE FUNCTION twin.as_boolean(attrs jsonb, field text) RETURNS bool
 LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN CASE WHEN lower(attrs ->> field) IN ('true', 't', 'yes', 'y', '1', '是') THEN true
                 WHEN lower(attrs ->> field) IN ('false', 'f', 'no', 'n', '0', '否') THEN false END;
 
+-- What people write for a day, as ISO 8601: 2026-1-2, 2026/1/2, 2026.1.2, 2026年1月2日, 20260102 (each with or without a time of day, its zone kept),
+-- and the day number of a spreadsheet (five digits: 1927 to 2173). NULL where it is none of these; whether there is such a day is not asked.
+CREATE OR REPLACE FUNCTION twin.iso_time(value text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    plain constant text := translate(btrim(value), '０１２３４５６７８９／－．：　', '0123456789/-.: ');
+    part text[];
+BEGIN
+    part := regexp_match(plain, '^([0-9]{4})(?:[-/.]|年)([0-9]{1,2})(?:[-/.]|月)([0-9]{1,2})日?(?:[T ]*([0-9]{1,2})(?::|时|点)([0-9]{1,2})(?:(?::|分)([0-9]{1,2}(?:\.[0-9]+)?)?秒?)?分? ?(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$');
+    IF part IS NULL THEN
+        part := regexp_match(plain, '^((?:1[5-9]|2[01])[0-9]{2})([0-9]{2})([0-9]{2})(?:[T ]?([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$');
+    END IF;
+    IF part IS NOT NULL THEN
+        RETURN part[1] || '-' || lpad(part[2], 2, '0') || '-' || lpad(part[3], 2, '0')
+            || coalesce(' ' || lpad(part[4], 2, '0') || ':' || lpad(part[5], 2, '0') || coalesce(':' || lpad(part[6], 2, '0'), '') || coalesce(part[7], ''), '');
+    END IF;
+    IF plain ~ '^[1-9][0-9]{4}(\.[0-9]+)?$' THEN
+        RETURN to_char(timestamp '1899-12-30' + round(plain::numeric * 86400) * interval '1 second',
+                       CASE WHEN plain ~ '\.0*[1-9]' THEN 'YYYY-MM-DD HH24:MI:SS' ELSE 'YYYY-MM-DD' END);
+    END IF;
+    RETURN NULL;
+END $$;
+
 CREATE OR REPLACE FUNCTION twin.as_date(attrs jsonb, field text) RETURNS date
 LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
-    value constant text := attrs ->> field;
+    value text := attrs ->> field;
 BEGIN
-    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$' OR value IS NULL THEN
-        RETURN NULL;
+    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].*)?$' THEN
+        value := twin.iso_time(value);
     END IF;
     RETURN make_date(left(value, 4)::integer, substr(value, 6, 2)::integer, substr(value, 9, 2)::integer);
 EXCEPTION WHEN data_exception THEN
     RETURN NULL;
 END $$;
 
--- ISO 8601; a time without an offset is Beijing time, so the answer depends on no setting.
+-- A time without an offset is Beijing time, so the answer depends on no setting.
 CREATE OR REPLACE FUNCTION twin.as_instant(attrs jsonb, field text) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $$
 DECLARE
-    value constant text := attrs ->> field;
+    value text := attrs ->> field;
 BEGIN
-    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$' OR value IS NULL THEN
-        RETURN NULL;
+    IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$' THEN
+        value := twin.iso_time(value);
     END IF;
     RETURN CASE WHEN value ~ '[T ].*(Z|[+-][0-9:]+)$' THEN value ELSE value || CASE WHEN value ~ '[T ]' THEN '' ELSE ' 00:00' END || '+08' END::timestamptz;
 EXCEPTION WHEN data_exception THEN

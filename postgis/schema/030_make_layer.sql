@@ -45,7 +45,7 @@ BEGIN
     RETURN number;
 END $$;
 
--- The catalogue row alone: a new number, or the metadata of a known id brought up to the spec (keys left out stay as they are).
+-- The catalogue row alone: a new number (`reserved` where the spec says one), or the metadata of a known id brought up to the spec (keys left out stay as they are).
 CREATE OR REPLACE FUNCTION twin.reserve_layer(spec jsonb) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
 DECLARE
@@ -54,14 +54,14 @@ BEGIN
     PERFORM twin.check_fields(coalesce(spec -> 'fields', '[]'));
     PERFORM pg_advisory_xact_lock(hashtext('twin.layer_id'), hashtext(spec ->> 'id'));
     UPDATE twin.layer l SET (title_zh, title_en, description_zh, geometry_type, fields, min_zoom, max_zoom, access, synthetic,
-                             attribution, licence, accuracy_note_zh, updated_at) =
+                             attribution, licence, accuracy_note_zh, vertical_datum, updated_at) =
         (SELECT n.title_zh, n.title_en, n.description_zh, n.geometry_type, n.fields, n.min_zoom, n.max_zoom, n.access, n.synthetic,
-                n.attribution, n.licence, n.accuracy_note_zh, now() FROM jsonb_populate_record(l, spec - 'number') n)
+                n.attribution, n.licence, n.accuracy_note_zh, n.vertical_datum, now() FROM jsonb_populate_record(l, spec - 'number') n)
         WHERE l.id = spec ->> 'id' RETURNING number INTO made;
     IF made IS NULL THEN
-        made := twin.free_number();
+        made := coalesce((spec ->> 'reserved')::integer, twin.free_number());
         INSERT INTO twin.layer SELECT * FROM jsonb_populate_record(
-            ROW(made, NULL, 'objects', '', '', '', 'Geometry', '[]', NULL, NULL, NULL, 0, 0, 16, 'public', false, '', '', '', now(), 0)::twin.layer,
+            ROW(made, NULL, 'objects', '', '', '', 'Geometry', '[]', NULL, NULL, NULL, 0, 0, 16, 'public', false, '', '', '', now(), 0, '')::twin.layer,
             spec - ARRAY['number', 'count', 'bounds', 'time_from', 'time_to', 'extent_epoch', 'updated_at']);
         EXECUTE format('CREATE SEQUENCE twin.%I MINVALUE %s START %2$s', 'oid_' || made, (made::bigint << 40) + 1);
         EXECUTE format('GRANT USAGE ON SEQUENCE twin.%I TO twin_importer', 'oid_' || made);
@@ -98,7 +98,7 @@ BEGIN
     RETURN format('twin.%I', name);
 END $$;
 
--- Index, watch, ATTACH and publish what new_object_table() made; returns how many rows there are. Call it last in its transaction.
+-- Index (where that is not done yet), watch, ATTACH and publish what new_object_table() made or adopt_bulk_table() brought; returns how many rows there are. Call it last in its transaction.
 CREATE OR REPLACE FUNCTION twin.attach_objects(number integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp SET maintenance_work_mem = '256MB'
 SET client_min_messages = warning AS $$
@@ -110,11 +110,11 @@ BEGIN
     PERFORM twin.drop_views(number);
     EXECUTE format('DROP TABLE IF EXISTS twin.%I', name);
     EXECUTE format('ALTER TABLE twin.%I RENAME TO %I', name || '_new', name);
-    EXECUTE format('CREATE UNIQUE INDEX %I ON twin.%I (oid, layer, plan, lower(valid)) NULLS NOT DISTINCT', name || '_oid', name);
-    EXECUTE format('CREATE UNIQUE INDEX %I ON twin.%I (source_key, source, layer, plan, lower(valid)) NULLS NOT DISTINCT', name || '_key', name);
-    EXECUTE format('CREATE INDEX %I ON twin.%I USING gist (geom)', name || '_geom', name);
-    EXECUTE format('CREATE INDEX %I ON twin.%I (code)', name || '_code', name);
-    EXECUTE format('CREATE INDEX %I ON twin.%I (division text_pattern_ops)', name || '_division', name);
+    EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS %I ON twin.%I (oid, layer, plan, lower(valid)) NULLS NOT DISTINCT', name || '_oid', name);
+    EXECUTE format('CREATE UNIQUE INDEX IF NOT EXISTS %I ON twin.%I (source_key, source, layer, plan, lower(valid)) NULLS NOT DISTINCT', name || '_key', name);
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON twin.%I USING gist (geom)', name || '_geom', name);
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON twin.%I (code)', name || '_code', name);
+    EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON twin.%I (division text_pattern_ops)', name || '_division', name);
     PERFORM twin.watch(format('twin.%I', name)::regclass, 'live', number);
     EXECUTE format('ALTER TABLE twin.object ATTACH PARTITION twin.%I FOR VALUES IN (%s)', name, number);
     EXECUTE format('SELECT count(*), max(oid) FROM twin.%I', name) INTO rows, largest;

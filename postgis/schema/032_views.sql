@@ -57,32 +57,41 @@ BEGIN
     PERFORM twin.put_mvt(number);
 END $$;
 
+-- What is indexed of these fields: the column or expression of each queryable one.
+CREATE OR REPLACE FUNCTION twin.field_indexes(fields jsonb) RETURNS TABLE (expression text, of_text boolean)
+LANGUAGE sql IMMUTABLE SET search_path = twin, public, pg_temp AS $$
+    SELECT e.expression, coalesce(field ->> 'type', 'text') = 'text'
+    FROM jsonb_array_elements(fields) WITH ORDINALITY f (field, place), LATERAL (
+        SELECT coalesce(twin.field_expression(field), CASE twin.column_of(field) WHEN 'class' THEN 'class' WHEN 'name' THEN 'name' END) AS expression) e
+    WHERE field ->> 'queryable' = 'true' AND e.expression IS NOT NULL AND field ->> 'type' IS DISTINCT FROM 'json'
+    ORDER BY place
+$$;
+
 -- An expression index and statistics for each queryable field; those of fields no longer queryable go. Long texts get no index.
 CREATE OR REPLACE FUNCTION twin.index_fields(number integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp SET maintenance_work_mem = '256MB' AS $$
 DECLARE
     name constant text := format('object_%s', number);
     wanted text[] := '{}';
-    field jsonb;
-    expression text;
+    field record;
     mark text;
     widest integer;
     stale text;
 BEGIN
-    FOR field IN SELECT e FROM twin.layer l, jsonb_array_elements(l.fields) e WHERE l.number = index_fields.number AND e ->> 'queryable' = 'true' LOOP
-        expression := coalesce(twin.field_expression(field), CASE twin.column_of(field) WHEN 'class' THEN 'class' WHEN 'name' THEN 'name' END);
-        CONTINUE WHEN expression IS NULL OR field ->> 'type' = 'json';
-        mark := left(md5(expression), 10);
+    FOR field IN SELECT f.* FROM twin.layer l, twin.field_indexes(l.fields) f WHERE l.number = index_fields.number LOOP
+        mark := left(md5(field.expression), 10);
         wanted := wanted || mark;
         widest := 0;
-        IF coalesce(field ->> 'type', 'text') = 'text' THEN
-            EXECUTE format('SELECT max(octet_length(%s)) FROM twin.%I', expression, name) INTO widest;
+        IF to_regclass(format('twin.%I', name || '_f_' || mark)) IS NULL THEN
+            IF field.of_text THEN
+                EXECUTE format('SELECT max(octet_length(%s)) FROM twin.%I', field.expression, name) INTO widest;
+            END IF;
+            IF coalesce(widest, 0) <= 1000 THEN
+                EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON twin.%I ((%s))', name || '_f_' || mark, name, field.expression);
+            END IF;
         END IF;
-        IF coalesce(widest, 0) <= 1000 THEN
-            EXECUTE format('CREATE INDEX IF NOT EXISTS %I ON twin.%I ((%s))', name || '_f_' || mark, name, expression);
-        END IF;
-        IF expression ~ '\(' THEN
-            EXECUTE format('CREATE STATISTICS IF NOT EXISTS twin.%I ON (%s) FROM twin.%I', name || '_s_' || mark, expression, name);
+        IF field.expression ~ '\(' THEN
+            EXECUTE format('CREATE STATISTICS IF NOT EXISTS twin.%I ON (%s) FROM twin.%I', name || '_s_' || mark, field.expression, name);
         END IF;
     END LOOP;
     FOR stale IN

@@ -7,7 +7,8 @@ CREATE OR REPLACE VIEW door.layer AS
            (SELECT jsonb_build_object('sha256', encode(a.sha256, 'hex'), 'vector_layers', a.vector_layers)
             FROM twin.tile_archive a WHERE a.layer = l.number) AS archive,
            CASE WHEN s.base IS DISTINCT FROM 'fresh' OR EXISTS (SELECT FROM twin.tile_note n WHERE n.layer = l.number AND n.oid IS NULL) THEN 'live'
-                WHEN s.overview = 'fresh' THEN 'overview' ELSE 'twin' END AS tile_source
+                WHEN s.overview = 'fresh' THEN 'overview' ELSE 'twin' END AS tile_source,
+           l.vertical_datum
     FROM twin.layer l LEFT JOIN twin.layer_epoch e ON e.layer = l.number LEFT JOIN twin.tile_state s ON s.layer = l.number
     WHERE l.access = ANY ((SELECT twin.scope_access())::text[]);
 
@@ -28,7 +29,7 @@ CREATE OR REPLACE VIEW door.tile_state AS
     FROM twin.tile_state s WHERE twin.may_read(s.layer);
 
 CREATE OR REPLACE VIEW door.import_run AS
-    SELECT r.id, r.layer_id, r.layer, r.source, r.status, r.started, r.finished, r.report FROM twin.import_run r
+    SELECT r.id, r.layer_id, r.layer, r.source, r.status, r.started, r.finished, r.report, r.undone_by, r.undo_of FROM twin.import_run r
     WHERE 'internal' = ANY ((SELECT twin.scope_access())::text[]);
 
 CREATE OR REPLACE VIEW door.import_finding AS

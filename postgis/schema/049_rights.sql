@@ -5,7 +5,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA twin FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
     twin.scope_access(), twin.scope_divisions(), twin.scope_unbounded(), twin.may_read(integer),
     twin.as_text(jsonb, text), twin.as_json(jsonb, text), twin.as_integer(jsonb, text), twin.as_number(jsonb, text),
-    twin.as_boolean(jsonb, text), twin.as_date(jsonb, text), twin.as_instant(jsonb, text),
+    twin.as_boolean(jsonb, text), twin.as_date(jsonb, text), twin.as_instant(jsonb, text), twin.iso_time(text),
     twin.is_finite(geometry), twin.points_are_finite(geometry), twin.tile_shape(geometry), twin.odd_tile_shape(geometry)
     TO twin_server, twin_importer, twin_editor;
 
@@ -16,6 +16,8 @@ GRANT EXECUTE ON FUNCTION
 
 GRANT EXECUTE ON FUNCTION
     twin.reserve_layer(jsonb), twin.make_layer(jsonb), twin.drop_layer(text), twin.new_object_table(integer), twin.attach_objects(integer),
+    twin.new_bulk_table(uuid, text), twin.object_indexes(jsonb), twin.index_bulk_table(uuid, jsonb, text), twin.adopt_bulk_table(uuid, integer),
+    twin.drop_bulk_table(uuid),
     twin.ensure_past(integer), twin.ensure_shape(integer), twin.refresh_view(integer), twin.index_fields(integer),
     twin.update_extent(integer), twin.refresh_extents(), twin.layer_number(text), twin.dirty_cells(geometry[]),
     twin.emit(text, jsonb, integer, bigint[]), twin.emit_change(integer, bigint[]), twin.advance_clock(), twin.trim_outbox(interval),

@@ -32,11 +32,11 @@ END $$;
 CREATE OR REPLACE TRIGGER layer_announced AFTER INSERT OR DELETE ON twin.layer
     FOR EACH ROW EXECUTE FUNCTION twin.announce_layer();
 CREATE OR REPLACE TRIGGER layer_card_announced AFTER UPDATE OF id, kind, title_zh, title_en, description_zh, geometry_type, fields, bounds,
-    min_zoom, max_zoom, access, synthetic, attribution, licence, accuracy_note_zh ON twin.layer
+    min_zoom, max_zoom, access, synthetic, attribution, licence, accuracy_note_zh, vertical_datum ON twin.layer
     FOR EACH ROW WHEN (
         (OLD.id, OLD.kind, OLD.title_zh, OLD.title_en, OLD.description_zh, OLD.geometry_type, OLD.fields, OLD.bounds, OLD.min_zoom, OLD.max_zoom,
-         OLD.access, OLD.synthetic, OLD.attribution, OLD.licence, OLD.accuracy_note_zh)
+         OLD.access, OLD.synthetic, OLD.attribution, OLD.licence, OLD.accuracy_note_zh, OLD.vertical_datum)
         IS DISTINCT FROM
         (NEW.id, NEW.kind, NEW.title_zh, NEW.title_en, NEW.description_zh, NEW.geometry_type, NEW.fields, NEW.bounds, NEW.min_zoom, NEW.max_zoom,
-         NEW.access, NEW.synthetic, NEW.attribution, NEW.licence, NEW.accuracy_note_zh))
+         NEW.access, NEW.synthetic, NEW.attribution, NEW.licence, NEW.accuracy_note_zh, NEW.vertical_datum))
     EXECUTE FUNCTION twin.announce_layer();

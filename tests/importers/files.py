@@ -112,6 +112,11 @@ def zipped(path: Path, members: Mapping[str, bytes]) -> Path:
     return path
 
 
+def zipped_folder(path: Path, folder: Path) -> Path:
+    """A folder as it lies, in a zip."""
+    return zipped(path, {str(file.relative_to(folder.parent)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()})
+
+
 def gzipped(path: Path, data: bytes) -> Path:
     path.write_bytes(gzip.compress(data))
     return path

@@ -1,6 +1,8 @@
 """The datum of real data: undone to the metre, and noticed when nobody declared it."""
 
+import gzip
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import shapely
 from importers.base import SourceMeta
 from importers.datum_check import check_datum
 from importers.shift import Move, plan_move
+from tests.importers import files
 from twin.crs import Datum, SourceCrs, wgs84_to_gcj02
 from twin.errors import BadParameter
 
@@ -50,6 +53,69 @@ def test_an_undeclared_offset_is_noticed_and_a_declared_one_is_not(town, with_di
 def test_nothing_to_compare_is_no_check(town, data_root) -> None:
     assert town.take(data_root / "buildings/nanshan-building.geojson.gz", explode=True).datum_check is None
     assert check_datum([], Datum.WGS84) is None
+
+
+def points_in_districts(data_root, each: int = 250) -> list[dict]:
+    """Points strewn over the districts of the map offset, each with the name of its district, as a shop list of a map service has them."""
+    with gzip.open(data_root / "boundaries/datav/440300.json.gz") as file:
+        districts = json.load(file)["features"]
+    chance = np.random.default_rng(7)
+    rows = []
+    for district in districts:
+        shape = shapely.geometry.shape(district["geometry"])
+        west, south, east, north = shape.bounds
+        strewn = np.column_stack([chance.uniform(west, east, 40 * each), chance.uniform(south, north, 40 * each)])
+        inside = strewn[shapely.contains_xy(shape, strewn)][:each]
+        rows += [files.point(lon, lat, 店名=f"店{at}", 所在区=district["properties"]["name"]) for at, (lon, lat) in enumerate(inside)]
+    return rows
+
+
+def test_points_and_lines_by_the_divisions_that_their_rows_name(town, with_divisions, data_root, tmp_path) -> None:
+    with_divisions()
+    rows = points_in_districts(data_root)
+    path = files.geojson(tmp_path / "shops.geojson", rows)
+    wrong = town.take(path)
+    check = wrong.datum_check
+    assert (check.by, check.fits, check.doubtful) == ("points", "GCJ-02", True)
+    assert 0.8 * len(rows) < check.compared < len(rows), "a district that was divided since is no measure"
+    assert check.outside["WGS84"] > 10 * check.outside["GCJ-02"] and check.outside["WGS84"] > 30
+    assert 300 < check.readings_m["WGS84"] < 900 and check.offset_m == check.readings_m["WGS84"]
+    (doubt,) = [item for item in wrong.rules if item.rule == "datum-doubt"]
+    assert f"{check.offset_m:.0f} m" in doubt.examples[0].detail_zh and "GCJ-02" in doubt.examples[0].detail_en
+    right = town.take(path, layer="shops_right", datum="GCJ-02")
+    assert not right.datum_check.doubtful and right.datum_check.fits == "GCJ-02" and not right.warnings
+    lines = [
+        files.feature({"type": "LineString", "coordinates": [row["geometry"]["coordinates"], [114, 22.6]]}, **row["properties"])
+        for row in rows
+    ]
+    drawn = town.take(files.geojson(tmp_path / "roads.geojson", lines))
+    assert drawn.datum_check.by == "points" and drawn.datum_check.fits == "GCJ-02" and drawn.datum_check.doubtful
+
+
+def test_points_that_name_no_division_are_not_judged(town, with_divisions, tmp_path) -> None:
+    with_divisions()
+    report = town.take(
+        files.geojson(tmp_path / "nameless.geojson", [files.point(114 + at / 1000, 22.6, 店名=f"店{at}") for at in range(50)])
+    )
+    assert report.datum_check is None
+
+
+def test_a_source_that_changes_its_datum_between_two_imports(town, tmp_path) -> None:
+    places = np.random.default_rng(3).uniform((113.8, 22.5), (114.3, 22.8), (60, 2))
+
+    def layer_file(coordinates: np.ndarray) -> Path:
+        return files.geojson(
+            tmp_path / "stops.geojson", [files.point(lon, lat, 编号=f"s{at}") for at, (lon, lat) in enumerate(coordinates)]
+        )
+
+    assert town.take(layer_file(places)).datum_check is None
+    moved = np.column_stack(wgs84_to_gcj02(*places.T))
+    report = town.take(layer_file(moved), dry_run=True)
+    assert (report.datum_check.by, report.datum_check.fits, report.datum_check.compared) == ("earlier", "GCJ-02", 60)
+    assert 500 < report.datum_check.offset_m < 700 and report.datum_check.readings_m["GCJ-02"] < 0.1
+    assert [item.rule for item in report.warnings] == ["datum-doubt"]
+    assert not town.take(layer_file(moved), datum="GCJ-02").warnings, "who says the datum is believed"
+    assert town.take(layer_file(places + 0.01)).datum_check is None, "a real move is no datum"
 
 
 def test_moving_keeps_heights_and_refuses_alone() -> None:

@@ -13,10 +13,10 @@ import pytest
 
 from importers.options import ImportOptions
 from importers.run import sweep
+from tests.drills._kills import Range
 from tests.importers import files
 
-ROUNDS = 20
-ROWS = 4000
+KILLS = 5
 IMPORT = """
 import sys
 from pathlib import Path
@@ -24,20 +24,9 @@ from importers.options import ImportOptions
 from importers.run import import_file
 from postgis.connect import Database
 print("started", flush=True)
-import_file(Database(sys.argv[1]), Path(sys.argv[2]), ImportOptions(layer="victim", key="n", allow_removals=True))
+import_file(Database(sys.argv[1]), Path(sys.argv[2]), ImportOptions(layer="first"))
 print("done", flush=True)
 """
-
-
-def version(path: Path, number: int) -> Path:
-    """A version of the layer in which every height is `number` and a tenth of the rows are others."""
-    first = 0 if number % 2 else ROWS // 10
-    return files.geojson(path, [files.square(113 + at / 10_000, 23, 0.0001, n=at, height=number) for at in range(first, first + ROWS)])
-
-
-def children_of(pid: int) -> list[int]:
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout
-    return [int(word) for word in found.split()]
 
 
 @pytest.fixture
@@ -63,10 +52,6 @@ def importing(town, monkeypatch, tmp_path_factory):
     assert list(folder.iterdir()) == []
 
 
-def state(town) -> list[tuple[int, int]]:
-    return town.live("victim", "count(*), count(DISTINCT attrs ->> 'height')", "1")
-
-
 def swept_clean(town) -> None:
     """Sweep until nothing is left: the server needs a moment to see that its client is gone."""
     deadline = time.monotonic() + 20
@@ -79,32 +64,15 @@ def swept_clean(town) -> None:
     pytest.fail("a dead import was not swept")
 
 
-def test_twenty_kills(town, importing, tmp_path) -> None:
-    dice = random.Random(20)
-    town.take(version(tmp_path / "v0.geojson", 0), layer="victim", key="n")
-    began = time.perf_counter()
-    town.take(version(tmp_path / "v.geojson", 1), layer="victim", key="n", allow_removals=True)
-    lasts = time.perf_counter() - began
-    heights, done = {1}, 0
-    for round_ in range(2, ROUNDS + 2):
-        path = version(tmp_path / "v.geojson", round_)
-        before = town.live("victim", "min((attrs ->> 'height')::int)", "1")[0][0]
-        process = importing(path)
-        time.sleep(dice.uniform(0, 1.2 * lasts))
-        if round_ % 4 == 0:
-            for reader in children_of(process.pid):
-                os.kill(reader, signal.SIGKILL)
-        else:
-            process.send_signal(signal.SIGKILL)
-        process.wait(60)
-        done += process.returncode == 0
-        after = town.live("victim", "min((attrs ->> 'height')::int), max((attrs ->> 'height')::int), count(*)", "1")[0]
-        assert after in ((before, before, ROWS), (round_, round_, ROWS)), "one whole version or the other"
-        heights.add(after[0])
-        swept_clean(town)
-    report = town.take(version(tmp_path / "v.geojson", 99), layer="victim", key="n", allow_removals=True)
-    assert report.published == ROWS and state(town) == [(ROWS, 1)]
-    assert town.ask("SELECT count(*) FROM twin.import_run WHERE status = 'aborted'")[0][0] > 0, "some rounds must hit"
+def test_a_few_kills_at_random_moments(town, tmp_path) -> None:
+    """The small round of `./run drill import_kills`."""
+    (tmp_path / "private").mkdir()
+    place = Range(town.database, tmp_path / "private", 300, random.Random(20))
+    place.begin()
+    while place.tally.kills < KILLS:
+        place.round()
+    place.end()
+    assert (place.tally.half_published, place.tally.lost, place.tally.unswept) == (0, 0, 0), place.tally
 
 
 def test_a_killed_first_import_leaves_no_layer(town, importing, tmp_path) -> None:

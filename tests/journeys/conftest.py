@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,8 @@ def _twin(env: dict[str, str], *words: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="session")
-def empty_twin() -> Iterator[Running]:
+@contextmanager
+def twin_up() -> Iterator[Running]:
     """`twin up` without the demo; its admin still has the first password."""
     home = Path(tempfile.mkdtemp(prefix="yuetu-journey-", dir="/tmp"))
     home.chmod(0o755)
@@ -99,6 +100,13 @@ def empty_twin() -> Iterator[Running]:
     finally:
         _twin(env, "down")
         shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def empty_twin() -> Iterator[Running]:
+    """The twin that most journeys share."""
+    with twin_up() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def site(make_database: Callable[[], Database], tmp_path_factory: pytest.TempPat
         replace_divisions(connection, [DivisionRow("44", 1, "广东省"), DivisionRow("4403", 2, "深圳市", parent_code="44")], "test")
     with connect(database, EDITOR) as connection:
         first, key = ensure_admin(connection), add_key(connection, "test-program")
-    with start_server(database, home, hot_connections="2", max_upload_mb="1") as server:
+    with start_server(database, home, hot_connections="2", max_upload_mb="1", sources=str(home / "incoming")) as server:
         assert first is not None
         _change_first_password(server, first)
         yield Site(server, database, home, houses, secret, traffic, key)

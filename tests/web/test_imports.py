@@ -1,11 +1,14 @@
 """Uploads: streamed to disk under named budgets, one job each, and nothing left behind by those that were refused."""
 
+import csv
 import hashlib
+import io
 import json
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -22,6 +25,12 @@ COMPLETE_RUN = """
     INSERT INTO twin.import_run (layer_id, source, status, finished, report) VALUES ('houses', 'test', 'done', now(), %s) RETURNING id
 """
 FINDING = "INSERT INTO twin.import_finding (run, row, rule, severity, detail_zh) VALUES (%s, %s, 'r', 'repair', '已修复')"
+
+
+ODD_FINDING = """
+    INSERT INTO twin.import_finding (run, row, source_key, rule, severity, detail_zh, lon, lat) VALUES (%s, 9, '@k', 'bad-line', 'refuse', '=1+1', 113.5, 22.5)
+"""
+MANY_FINDINGS = "INSERT INTO twin.import_finding (run, row, rule, severity) SELECT %s, n, 'many', 'note' FROM generate_series(1, 12000) n"
 
 
 def kept(site: Site) -> list[str]:
@@ -96,7 +105,7 @@ def test_odd_forms(site: Site, program: httpx.Client, body: bytes, status: int, 
 
 
 @pytest.mark.parametrize(
-    "media", ["", "application/json", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=x"]
+    "media", ["", "text/plain", "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=x"]
 )
 def test_odd_media_types(program: httpx.Client, media: str) -> None:
     problem_of(program.post("/imports", content=b"x", headers={"content-type": media}), 415)
@@ -142,6 +151,38 @@ def test_report_and_findings(program: httpx.Client, run: str) -> None:
         rows += [finding["row"] for finding in page["findings"]]
         address = next((link["href"] for link in page["links"]), "")
     assert rows == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_findings_of_one_rule(site: Site, program: httpx.Client, run: str) -> None:
+    with connect(site.database, IMPORTER) as connection:
+        connection.execute(ODD_FINDING, [run])
+    rules = {finding["rule"] for finding in program.get(f"/imports/{run}/findings?rule=r").json()["findings"]}
+    assert rules == {"r"} and len(program.get(f"/imports/{run}/findings?rule=bad-line").json()["findings"]) == 1
+    page = program.get(f"/imports/{run}/findings?rule=r&limit=3").json()
+    assert "rule=r" in page["links"][0]["href"] and len(program.get(page["links"][0]["href"]).json()["findings"]) == 3
+    assert program.get(f"/imports/{run}/findings?rule=nobody").json()["findings"] == []
+
+
+def test_findings_to_take_away(site: Site, program: httpx.Client, web: httpx.Client, run: str) -> None:
+    with connect(site.database, IMPORTER) as connection:
+        connection.execute(ODD_FINDING, [run])
+    table = program.get(f"/imports/{run}/findings.csv")
+    assert table.headers["content-type"] == "text/csv; charset=utf-8" and run in table.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(table.content.decode("utf-8-sig"))))
+    assert len(rows) == 8 and (rows[0]["row"], rows[0]["rule"], rows[0]["detail_zh"]) == ("1", "r", "已修复")
+    assert rows[-1]["detail_zh"] == "'=1+1" and rows[-1]["key"] == "'@k" and float(rows[-1]["lon_4490"]) == 113.5
+    found = program.get(f"/imports/{run}/findings.geojson?rule=bad-line").json()["features"]
+    assert [(each["geometry"]["coordinates"], each["properties"]["detail_zh"]) for each in found] == [([113.5, 22.5], "=1+1")]
+    assert len(program.get(f"/imports/{run}/findings.geojson").json()["features"]) == 8
+    for suffix in ("csv", "geojson"):
+        problem_of(web.get(f"/imports/{run}/findings.{suffix}"), 401)
+        problem_of(program.get(f"/imports/{uuid4()}/findings.{suffix}"), 404)
+
+
+def test_many_findings_are_all_there(site: Site, program: httpx.Client, run: str) -> None:
+    with connect(site.database, IMPORTER) as connection:
+        connection.execute(MANY_FINDINGS, [run])
+    assert len(program.get(f"/imports/{run}/findings.csv").text.splitlines()) == 1 + 7 + 12_000
 
 
 def test_an_import_without_a_report(site: Site, program: httpx.Client) -> None:

@@ -19,4 +19,4 @@ def work(concurrency: Annotated[int, typer.Option(min=1, max=64, help="Jobs at t
     logging.basicConfig(level=settings().log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with contextlib.suppress(psycopg.OperationalError):
         sweep(where())
-    asyncio.run(run_worker(where(), settings().home, concurrency=concurrency))
+    asyncio.run(run_worker(where(), settings().home, concurrency=concurrency, sources=settings().sources))

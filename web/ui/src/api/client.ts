@@ -1,5 +1,5 @@
 /** The one place that talks HTTP: every address is relative to the page, so a path prefix needs no setting. */
-import type { Division, HitGroup, Item, Job, Layer, Me, Problem, Product } from './types';
+import type { Division, Finding, HitGroup, ImportReport, ImportRun, Item, Job, Layer, Me, Preview, Problem, Product } from './types';
 
 export const ROOT = new URL('.', document.baseURI).href;
 
@@ -56,10 +56,10 @@ async function call<T>(path: string, init: RequestInit = {}): Promise<T> {
   return body as T;
 }
 
-function write<T>(path: string, body?: unknown): Promise<T> {
+function write<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   const headers: Record<string, string> = { 'Content-Type': 'application/json' };
   if (csrf !== null) headers['X-CSRF-Token'] = csrf;
-  return call<T>(path, { method: 'POST', headers, body: JSON.stringify(body ?? {}) });
+  return call<T>(path, { method: 'POST', headers, body: JSON.stringify(body ?? {}), ...(signal === undefined ? {} : { signal }) });
 }
 
 const code = encodeURIComponent;
@@ -79,6 +79,13 @@ export const api = {
   logout: () => write<unknown>('logout'),
   password: (old: string, fresh: string) => write<unknown>('password', { old, new: fresh }),
   job: (id: string) => call<Job>(`jobs/${code(id)}`),
+  look: (kept: string, options: object, signal: AbortSignal) => write<Preview>('imports/preview', { upload: kept, options }, signal),
+  importKept: (kept: string, options: object) => write<{ job: string }>('imports', { upload: kept, options }),
+  undoImport: (run: string) => write<{ job: string }>(`imports/${code(run)}/undo`),
+  imports: () => call<{ imports: ImportRun[] }>('imports?limit=50').then((answer) => answer.imports),
+  report: (run: string) => call<ImportReport>(`imports/${code(run)}/report`),
+  findings: (run: string, rule: string) =>
+    call<{ findings: Finding[] }>(`imports/${code(run)}/findings?limit=1000${rule === '' ? '' : `&rule=${code(rule)}`}`).then((answer) => answer.findings),
   cancelJob: (id: string) => write<unknown>(`jobs/${code(id)}/cancel`),
 };
 
@@ -86,14 +93,19 @@ export function itemPath(layer: string, oid: number): string {
   return `collections/${code(layer)}/items/${oid}`;
 }
 
-/** Upload one file; XMLHttpRequest, because fetch does not tell how much has gone up. */
-export function upload(file: File, options: object, onProgress: (share: number) => void): Promise<{ job: string }> {
+export function findingsPath(run: string, suffix: 'csv' | 'geojson'): string {
+  return `${ROOT}imports/${code(run)}/findings.${suffix}`;
+}
+
+/** Upload one file to be looked at or imported; XMLHttpRequest, because fetch does not tell how much has gone up. */
+export function upload<T>(path: 'imports' | 'imports/preview', file: File, options: object, onProgress: (share: number) => void, signal?: AbortSignal): Promise<T> {
   const form = new FormData();
   form.append('options', JSON.stringify(options));
   form.append('file', file, file.name);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open('POST', `${ROOT}imports`);
+    request.open('POST', ROOT + path);
+    signal?.addEventListener('abort', () => request.abort());
     if (csrf !== null) request.setRequestHeader('X-CSRF-Token', csrf);
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) onProgress(event.loaded / event.total);
@@ -101,7 +113,7 @@ export function upload(file: File, options: object, onProgress: (share: number) 
     request.onerror = () => reject(new ApiError(problemOf(0, null)));
     request.onload = () => {
       const body = parse(request.responseText);
-      if (request.status < 300) resolve(body as { job: string });
+      if (request.status < 300) resolve(body as T);
       else reject(new ApiError(problemOf(request.status, body)));
     };
     request.send(form);

@@ -32,6 +32,7 @@ export interface Layer {
   attribution: string;
   licence: string;
   accuracy_note_zh: string;
+  vertical_datum: string;
   updated_at: string | null;
 }
 
@@ -127,48 +128,14 @@ export interface Me {
   may: string[];
 }
 
-export interface ReportExample {
-  row: number;
-  key: string | null;
-  lon: number | null;
-  lat: number | null;
-  detail_zh: string;
-  detail_en: string;
-}
-
-export interface ReportRule {
-  rule: string;
-  severity: 'repair' | 'refuse' | 'warn' | 'note';
-  zh: string;
-  en: string;
-  count: number;
-  examples: ReportExample[];
-}
-
-export interface ImportReport {
-  run: string;
-  layer: string;
-  source: string;
-  rows_in: number;
-  published: number;
-  refused: number;
-  repaired: number;
-  added: number;
-  changed: number;
-  removed: number;
-  unchanged: number;
-  warnings: { rule: string; zh: string; en: string; count: number }[];
-  rules: ReportRule[];
-  crs: string;
-  datum: string;
-  encoding: string;
-}
+export type * from './importing';
 
 export type JobStatus = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
 
 export interface Job {
   id: string;
   kind: string;
+  args: Record<string, unknown>;
   status: JobStatus;
   done: number;
   total: number | null;

@@ -37,9 +37,11 @@ function useScene() {
   const mode = useStore(page, (state) => state.mode);
   const dark = useStore(page, (state) => state.dark);
   const names = useStore(page, (state) => state.names);
+  const trial = useStore(page, (state) => state.trial);
+  const marks = useStore(page, (state) => state.marks);
   return useMemo(
-    () => composeStyle({ items, products: products ?? [], layers, base, names, mode, dark }),
-    [items, products, layers, base, names, mode, dark],
+    () => composeStyle({ items, products: products ?? [], layers, base, names, mode, dark, trial, marks }),
+    [items, products, layers, base, names, mode, dark, trial, marks],
   );
 }
 

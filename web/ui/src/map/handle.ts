@@ -44,8 +44,9 @@ export function tilt(pitch: number): void {
 function padding(): { top: number; bottom: number; left: number; right: number } {
   const phone = matchMedia('(max-width: 640px)').matches;
   const left = !phone && document.querySelector('.drawer') !== null ? 344 : 24;
-  const right = !phone && document.querySelector('.inspector') !== null ? 384 : 56;
-  return { top: 24, bottom: phone ? (document.querySelector<HTMLElement>('.sheet')?.offsetHeight ?? 68) + 40 : 48, left: phone ? 24 : left, right: phone ? 24 : right };
+  const open = document.querySelector<HTMLElement>('.side') ?? document.querySelector<HTMLElement>(phone ? '.sheet' : '.inspector');
+  const right = !phone && open !== null ? open.offsetWidth + 24 : 56;
+  return { top: 24, bottom: phone ? (open?.offsetHeight ?? 68) + 40 : 48, left: phone ? 24 : left, right: phone ? 24 : right };
 }
 
 interface Flight {

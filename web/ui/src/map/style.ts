@@ -9,6 +9,7 @@ import { isNamedApart, namesOf, NO_NAMES, type Names } from './names';
 import { nightSymbol } from './night';
 import { plainSymbol } from './plain';
 import { draw, sourceOf, type Drawn } from './symbol';
+import { onTop } from './trial';
 
 export interface Scene {
   items: MapItem[];
@@ -18,6 +19,8 @@ export interface Scene {
   names: Record<string, Names>;
   mode: Mode;
   dark: boolean;
+  trial?: GeoJSON.FeatureCollection | null;
+  marks?: GeoJSON.FeatureCollection | null;
 }
 
 /** What an item draws: the layers of its product, or the bare layer with a plain symbol. */
@@ -110,12 +113,13 @@ export function composeStyle(scene: Scene): StyleSpecification {
   const labels: LayerSpecification[] = drawn.flatMap((part) => part.labels);
   const sources = shownLayers(scene).map((id) => [sourceOf(id), tileSource(scene.layers[id] as Layer)] as const);
   const names = namedLayers(scene).map((id) => [namesOf(id), { type: 'geojson', data: scene.names[id] ?? NO_NAMES }] as const);
+  const top = onTop(scene.trial ?? null, scene.marks ?? null);
   const baseLabels = under.layers.filter((layer) => layer.type === 'symbol');
   const baseShapes = under.layers.filter((layer) => layer.type !== 'symbol');
   return {
     version: 8,
-    sources: { ...under.sources, ...Object.fromEntries(sources), ...Object.fromEntries(names) },
-    layers: [...baseShapes, ...shapes, ...baseLabels, ...labels],
+    sources: { ...under.sources, ...Object.fromEntries(sources), ...Object.fromEntries(names), ...top.sources },
+    layers: [...baseShapes, ...shapes, ...baseLabels, ...labels, ...top.layers],
     light: { anchor: 'map', position: [1.5, 315, 40], color: '#ffffff', intensity: 0.22 },
   };
 }

@@ -4,7 +4,8 @@ import { useEffect, useState } from 'react';
 import { useWords } from '../i18n';
 import { offerFile } from '../state/actions';
 
-const KINDS = '.geojson,.json,.geojsonl,.geojsons,.ndjson,.zip,.shp,.gpkg,.csv,.pmtiles,.gz';
+const KINDS =
+  '.geojson,.json,.geojsonl,.geojsons,.ndjson,.jsonl,.zip,.shp,.gpkg,.gdb,.kml,.kmz,.fgb,.parquet,.geoparquet,.pbf,.osm,.dxf,.gml,.tab,.mif,.xlsx,.xls,.ods,.csv,.tsv,.txt,.pmtiles,.gz,.arrow';
 
 /** The same door without a mouse: the system's own file dialog. */
 export function chooseFile(): void {

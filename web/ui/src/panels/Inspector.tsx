@@ -53,7 +53,7 @@ function Head({ title, back = false }: { title: string; back?: boolean }) {
 function Marks({ layer }: { layer: Layer | undefined }) {
   const words = useWords();
   if (layer === undefined) return null;
-  const source = [layer.attribution, layer.accuracy_note_zh].filter((part) => part !== '').join(' · ');
+  const source = [layer.attribution, layer.accuracy_note_zh, layer.vertical_datum].filter((part) => part !== '').join(' · ');
   return (
     <p className="marks-line">
       {layer.synthetic && <SyntheticMark />}

@@ -1,6 +1,6 @@
 /** Imports under way: how far, how long, stop; and at the end the report and the next step. */
 import { CloseOutlined } from '@ant-design/icons';
-import { Button, Progress } from 'antd';
+import { Button, Progress, Tag } from 'antd';
 import { useEffect, useState } from 'react';
 import { api } from '../api/client';
 import type { Job, Problem } from '../api/types';
@@ -9,8 +9,8 @@ import { addItem } from '../state/actions';
 import { dismissJob, followJob, hasEnded, reportOf } from '../state/jobs';
 import { page, type Language, type TrackedJob } from '../state/page';
 import { useStore } from '../state/store';
-import { ImportReportDialog } from './ImportReportDialog';
 import { ProblemNote } from './ProblemNote';
+import { UndoButton } from './UndoButton';
 
 function useSeconds(since: number, running: boolean): number {
   const [now, setNow] = useState(since);
@@ -22,15 +22,17 @@ function useSeconds(since: number, running: boolean): number {
   return Math.max(0, Math.round((now - since) / 1000));
 }
 
-function percentOf({ job, uploaded }: TrackedJob): number {
-  if (job === null) return Math.round(uploaded * 100);
+const UNDO = 'undo-import';
+
+function percentOf({ job }: TrackedJob): number {
+  if (job === null) return 0;
   if (job.status === 'done') return 100;
   return job.total === null || job.total === 0 ? 0 : Math.min(99, Math.round((job.done / job.total) * 100));
 }
 
 function stepOf(job: Job | null, lang: Language, words: Words): string {
-  if (job === null) return words.uploading;
-  const fixed: Partial<Record<Job['status'], string>> = { queued: words.queued, failed: words.failed, cancelled: words.cancelled, done: words.finished };
+  if (job === null) return words.queued;
+  const fixed: Partial<Record<Job['status'], string>> = { queued: words.queued, failed: words.failed, cancelled: words.cancelled, done: job.kind === UNDO ? words.undone : words.finished };
   const step = fixed[job.status] ?? (pick(lang, job.step_zh, job.step_en) || words.running);
   return job.status === 'running' && job.total !== null && job.total > 0 ? `${step} ${formatNumber(lang, job.done)} / ${formatNumber(lang, job.total)}` : step;
 }
@@ -40,11 +42,13 @@ function problemOfJob({ error }: Job, words: Words): Partial<Problem> {
   return { ...error, title: error.title_zh, detail: error.detail_zh };
 }
 
-function Done({ job, onReport }: { job: Job; onReport: () => void }) {
+function Done({ job }: { job: Job }) {
   const words = useWords();
+  const run = reportOf(job)?.run;
+  const undone = useStore(page, (state) => state.jobs.some((each) => each.job?.kind === UNDO && each.job.status === 'done' && each.job.args['run'] === run));
   const lang = useLanguage();
   const report = reportOf(job);
-  if (report === null) return null;
+  if (report === null || job.kind !== 'import') return null;
   const add = () => {
     addItem('layer', report.layer);
     page.set({ panel: 'map', drawerOpen: true });
@@ -59,7 +63,8 @@ function Done({ job, onReport }: { job: Job; onReport: () => void }) {
         <Button type="primary" onClick={add}>
           {words.addToMap}
         </Button>
-        <Button onClick={onReport}>{words.report}</Button>
+        <Button onClick={() => page.set({ report })}>{words.report}</Button>
+        {undone ? <Tag>{words.undone}</Tag> : <UndoButton report={report} />}
       </div>
     </>
   );
@@ -68,11 +73,9 @@ function Done({ job, onReport }: { job: Job; onReport: () => void }) {
 function JobCard({ tracked }: { tracked: TrackedJob }) {
   const words = useWords();
   const lang = useLanguage();
-  const [reading, setReading] = useState(false);
   const { job, problem } = tracked;
   const over = hasEnded(job) || problem !== null;
   const seconds = useSeconds(tracked.startedAt, !over);
-  const report = reportOf(job);
   const failure = problem ?? (job?.status === 'failed' ? problemOfJob(job, words) : null);
   const cancel = () => void api.cancelJob(tracked.id).finally(() => followJob(tracked.id));
   return (
@@ -97,8 +100,7 @@ function JobCard({ tracked }: { tracked: TrackedJob }) {
       <p className="step" role="status">
         {failure === null && stepOf(job, lang, words)} <span>{fill(words.elapsed, { s: seconds })}</span>
       </p>
-      {job?.status === 'done' && <Done job={job} onReport={() => setReading(true)} />}
-      {reading && report !== null && <ImportReportDialog report={report} onClose={() => setReading(false)} />}
+      {job?.status === 'done' && <Done job={job} />}
     </section>
   );
 }

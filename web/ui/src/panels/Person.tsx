@@ -1,4 +1,4 @@
-import { LoginOutlined, LogoutOutlined, MoonOutlined, UploadOutlined, UserOutlined } from '@ant-design/icons';
+import { HistoryOutlined, LoginOutlined, LogoutOutlined, MoonOutlined, UploadOutlined, UserOutlined } from '@ant-design/icons';
 import { Button, Dropdown, type MenuProps } from 'antd';
 import { useWords } from '../i18n';
 import { mayImport, signOut } from '../state/actions';
@@ -20,6 +20,7 @@ export function Person({ phone }: { phone: boolean }) {
   const theme = { key: 'theme', icon: <MoonOutlined />, label: dark ? words.light : words.dark, onClick: () => page.set({ dark: !dark }) };
   const inside = [
     mayImport(me.may) ? { key: 'import', icon: <UploadOutlined />, label: words.importFile, onClick: chooseFile } : null,
+    mayImport(me.may) ? { key: 'history', icon: <HistoryOutlined />, label: words.importHistory, onClick: () => page.set({ history: true }) } : null,
     { key: 'out', icon: <LogoutOutlined />, label: words.signOut, onClick: () => void signOut() },
   ];
   const outside = [{ key: 'in', icon: <LoginOutlined />, label: words.signIn, onClick: () => page.set({ signingIn: true }) }];

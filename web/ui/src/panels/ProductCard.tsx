@@ -115,6 +115,7 @@ export function LayerCard({ layer }: { layer: Layer }) {
           ['', fill(words.rows, { n: formatNumber(lang, layer.count) })],
           [words.updated, layer.updated_at === null ? '' : formatInstant(layer.updated_at)],
           [words.accuracy, layer.accuracy_note_zh],
+          [words.verticalDatum, layer.vertical_datum],
           [words.source, layer.attribution],
           [words.licence, layer.licence],
         ]}

@@ -6,12 +6,14 @@ import { useStore } from '../state/store';
 import { Corners } from './Corners';
 import { Drawer } from './Drawer';
 import { DropZone } from './DropZone';
-import { ImportDialog } from './ImportDialog';
+import { ImportHistory } from './ImportHistory';
+import { ImportReportPanel } from './ImportReportPanel';
 import { Inspector } from './Inspector';
 import { JobCards } from './JobCards';
 import { SignIn } from './SignIn';
 import { Sheet } from './Sheet';
 import { TopBar } from './TopBar';
+import { ImportWizard } from './wizard/ImportWizard';
 
 const CAN_DRAW = document.createElement('canvas').getContext('webgl2') !== null;
 
@@ -35,7 +37,9 @@ export function Shell({ phone }: { phone: boolean }) {
       <Corners phone={phone} />
       <JobCards />
       <SignIn />
-      <ImportDialog />
+      <ImportReportPanel />
+      <ImportHistory />
+      <ImportWizard />
       <DropZone />
     </div>
   );

@@ -8,15 +8,6 @@ const EVENT_GAP_MS = 250;
 
 const ENDED = new Set(['done', 'failed', 'cancelled']);
 
-export interface ImportChoice {
-  layer: string;
-  title_zh: string;
-  crs: string | null;
-  datum: string | null;
-  encoding: string | null;
-  explode: boolean;
-}
-
 export const hasEnded = (job: Job | null): boolean => job !== null && ENDED.has(job.status);
 
 export function reportOf(job: Job | null): ImportReport | null {
@@ -64,14 +55,14 @@ function poll(id: string): void {
   }, POLL_MS);
 }
 
-export async function startImport(file: File, choice: ImportChoice): Promise<void> {
-  const local = `upload-${Date.now()}`;
-  const tracked: TrackedJob = { id: local, title: file.name, startedAt: Date.now(), uploaded: 0, job: null, problem: null };
-  page.set({ jobs: [tracked, ...page.get().jobs], file: null });
-  const options = Object.fromEntries(Object.entries(choice).filter(([, value]) => value !== null && value !== ''));
+/** Follow a job that `ask` puts on the queue; its card is there at once, and says so when the server refuses. */
+async function track(title: string, ask: () => Promise<{ job: string }>): Promise<void> {
+  const local = `job-${Date.now()}`;
+  const tracked: TrackedJob = { id: local, title, startedAt: Date.now(), job: null, problem: null };
+  page.set({ jobs: [tracked, ...page.get().jobs] });
   try {
-    const { job } = await upload(file, options, (uploaded) => change(local, { uploaded }));
-    change(local, { id: job, uploaded: 1 });
+    const { job } = await ask();
+    change(local, { id: job });
     followJob(job);
     poll(job);
   } catch (error) {
@@ -79,3 +70,12 @@ export async function startImport(file: File, choice: ImportChoice): Promise<voi
     else throw error;
   }
 }
+
+export const importKept = (title: string, kept: string, options: object): Promise<void> => track(title, () => api.importKept(kept, options));
+
+/** Send a file that could not be looked at. */
+export const importFile = (file: File, options: object): Promise<void> =>
+  track(file.name, () => upload<{ job: string }>('imports', file, options, () => undefined));
+
+/** Take an import back: the layer is as it was before it. */
+export const undoImport = (title: string, run: string): Promise<void> => track(title, () => api.undoImport(run));

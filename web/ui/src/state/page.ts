@@ -1,5 +1,5 @@
 /** What the page remembers: the part the URL carries (Shared) and the part it does not. */
-import type { Item, Job, Layer, Me, Product, Problem } from '../api/types';
+import type { ImportReport, Item, Job, Layer, Me, Product, Problem } from '../api/types';
 import type { Names } from '../map/names';
 import { Store } from './store';
 
@@ -47,8 +47,6 @@ export interface TrackedJob {
   id: string;
   title: string;
   startedAt: number;
-  /** Share of the file already sent, while the server has not yet answered with a job. */
-  uploaded: number;
   job: Job | null;
   problem: Problem | null;
 }
@@ -76,6 +74,12 @@ export interface Page extends Shared {
   signingIn: boolean;
   file: File | null;
   jobs: TrackedJob[];
+  /** Shapes of a file that is being looked at, and findings of a report that is open. */
+  trial: GeoJSON.FeatureCollection | null;
+  marks: GeoJSON.FeatureCollection | null;
+  report: ImportReport | null;
+  /** Whether the list of past imports is open. */
+  history: boolean;
 }
 
 export const NOBODY: Me = { name: null, role: null, must_change: false, csrf: null, may: [] };
@@ -107,4 +111,8 @@ export const page = new Store<Page>({
   signingIn: false,
   file: null,
   jobs: [],
+  trial: null,
+  marks: null,
+  report: null,
+  history: false,
 });

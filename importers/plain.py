@@ -1,0 +1,117 @@
+"""The quick way through the check of geometry: points and simple areas with nothing odd about them are told by their bytes alone.
+
+Most rows of most files are such; only the others are made into shapes and looked at one by one (`wkb.check`).
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from importers.base import Report, Rows
+from importers.geos import ArrowArray, arrow
+from importers.shapes import DEGREE_M, SLIVER_M, WIDE_DEG, Source, is_degrees
+from importers.wkb import Checked, check
+
+Marks = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+_HEAD = 22
+"""Bytes before the first vertex of a polygon in a multipolygon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Which rows of a batch are plain, what kinds they are, and the bounds of them all."""
+
+    rows: Marks
+    kinds: Counter[int]
+    bounds: Floats
+
+
+def check_batch(wkb: ArrowArray, rows: Rows, explode: bool, report: Report, source: Source) -> Checked:
+    """`wkb.check`, of which plain rows are spared."""
+    if explode or source.format == "shapefile" or not len(wkb) or wkb.type != pa.binary():
+        return check(wkb, rows, explode, report, source)
+    plain = find_plain(wkb, source)
+    odd = np.flatnonzero(~plain.rows)
+    if not len(odd):
+        return Checked(np.arange(len(wkb)), np.zeros(len(wkb), np.int32), wkb, 0, plain.bounds, False, plain.kinds)
+    rest = check(wkb.take(arrow.array(odd)), rows[odd], False, report, source)
+    if len(odd) == len(wkb):
+        return rest
+    take = np.concatenate([np.flatnonzero(plain.rows), odd[rest.take]])
+    order = np.argsort(take)
+    out = arrow.concat_arrays([wkb.filter(pa.array(plain.rows)), rest.wkb]).take(arrow.array(order))
+    bounds = np.concatenate([np.fmin(plain.bounds[:2], rest.bounds[:2]), np.fmax(plain.bounds[2:], rest.bounds[2:])])
+    kinds = plain.kinds + Counter(rest.kinds)
+    return Checked(take[order], np.zeros(len(take), np.int32), out, rest.refused, bounds, rest.has_z, kinds)
+
+
+def find_plain(wkb: ArrowArray, source: Source) -> Plain:
+    """Points, and areas of one closed ring that are no slivers: two-dimensional, finite, no vertex twice, degrees within the world."""
+    buffers: Any = wkb.buffers()
+    offsets = np.frombuffer(buffers[1], np.int32, len(wkb) + 1, 4 * wkb.offset).astype(np.int64)
+    data = np.frombuffer(buffers[2], np.uint8) if buffers[2] is not None and buffers[2].size else np.zeros(1, np.uint8)
+    starts, sizes = offsets[:-1], np.diff(offsets)
+    head = data[np.minimum(starts[:, None] + np.arange(_HEAD), len(data) - 1)]
+    first, count = _vertices(head, sizes)
+    rows = (first > 0) & (first + 16 * count == sizes)
+    at = np.flatnonzero(rows)
+    if not len(at):
+        return Plain(rows, Counter(), np.full(4, np.nan))
+    view = memoryview(buffers[2])
+    spans = zip((starts + first)[at].tolist(), offsets[1:][at].tolist(), strict=True)
+    points = np.frombuffer(b"".join([view[start:end] for start, end in spans]), "<f8").reshape(-1, 2)
+    good, boxes = _good(points, count[at], source)
+    rows[at[~good]] = False
+    areas = int((count[at][good] > 1).sum())
+    kinds = Counter({kind: number for kind, number in ((0, int(good.sum()) - areas), (2, areas)) if number})
+    bounds = np.concatenate([boxes[good, :2].min(axis=0), boxes[good, 2:].max(axis=0)]) if good.any() else np.full(4, np.nan)
+    return Plain(rows, kinds, bounds)
+
+
+def _vertices(head: NDArray[np.uint8], sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the vertices begin and how many there are; 0 for what is neither a point nor an area of one ring."""
+
+    def word(at: int) -> NDArray[np.int64]:
+        return np.ascontiguousarray(head[:, at : at + 4]).view("<u4")[:, 0].astype(np.int64)
+
+    little, kind = head[:, 0] == 1, word(1)
+    point = little & (sizes == 21) & (kind == 1)
+    single = little & (sizes > 13) & (kind == 3) & (word(5) == 1)
+    multi = little & (sizes > _HEAD) & (kind == 6) & (word(5) == 1) & (head[:, 9] == 1) & (word(10) == 3) & (word(14) == 1)
+    first = np.select([point, single, multi], [5, 13, _HEAD], 0)
+    count = np.select([point, single, multi], [np.int64(1), word(9), word(18)], 0)
+    first[~point & (count < 4)] = 0
+    return first, count
+
+
+def _good(points: Floats, count: NDArray[np.int64], source: Source) -> tuple[Marks, Floats]:
+    """Which of the rings and points have nothing odd, and the box of each."""
+    x, y = np.ascontiguousarray(points[:, 0]), np.ascontiguousarray(points[:, 1])
+    begin = np.cumsum(count) - count
+    end = begin + count - 1
+    low_x, high_x, low_y, high_y = (
+        np.minimum.reduceat(x, begin),
+        np.maximum.reduceat(x, begin),
+        np.minimum.reduceat(y, begin),
+        np.maximum.reduceat(y, begin),
+    )
+    boxes = np.column_stack([low_x, low_y, high_x, high_y])
+    good: Marks = np.isfinite(boxes).all(axis=1)
+    degrees = is_degrees(source.crs)
+    if degrees:
+        good &= (np.abs(boxes) <= (180, 90, 180, 90)).all(axis=1) & (high_x - low_x <= WIDE_DEG)
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        step_x, step_y = np.diff(x, append=0.0), np.diff(y, append=0.0)
+        step_x[end] = step_y[end] = 1.0
+        repeated = np.logical_or.reduceat((step_x == 0) & (step_y == 0), begin)
+        step_x[end] = step_y[end] = 0.0
+        row = np.repeat(np.arange(len(count)), count)
+        area = np.abs(np.add.reduceat((x - x[begin][row]) * step_y - (y - y[begin][row]) * step_x, begin)) / 2
+        width = 2 * area / np.add.reduceat(np.hypot(step_x, step_y), begin) * (DEGREE_M if degrees else 1.0)
+    ring = (x[begin] == x[end]) & (y[begin] == y[end]) & ~repeated & (area > 0) & (width >= SLIVER_M * (2.0 if degrees else 1.0))
+    return good & (ring | (count == 1)), boxes
