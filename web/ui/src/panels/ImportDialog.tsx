@@ -5,6 +5,7 @@ import { mayImport } from '../state/actions';
 import { startImport, type ImportChoice } from '../state/jobs';
 import { page } from '../state/page';
 import { useStore } from '../state/store';
+import { AT_ONCE } from './atOnce';
 
 const DATUMS = ['CGCS2000', 'WGS84', 'GCJ-02', 'BD-09'];
 const ENCODINGS = ['UTF-8', 'GBK', 'GB18030', 'BIG5'];
@@ -69,6 +70,7 @@ function Dialog({ file }: { file: File }) {
   const start = { layer: idOf(file.name), title_zh: stem, datum: null, crs: null, encoding: null, explode: false };
   return (
     <Modal
+      {...AT_ONCE}
       open
       width={480}
       title={`${words.importFile}: ${file.name}`}

@@ -4,6 +4,7 @@ import { Button, Collapse, Modal, Tag } from 'antd';
 import type { ImportReport, ReportExample, ReportRule } from '../api/types';
 import { fill, formatNumber, pick, useLanguage, useWords } from '../i18n';
 import { flyTo } from '../map/handle';
+import { AT_ONCE } from './atOnce';
 
 const COLORS: Record<ReportRule['severity'], string> = { repair: 'blue', refuse: 'red', warn: 'orange', note: 'default' };
 
@@ -74,7 +75,7 @@ export function ImportReportDialog({ report, onClose }: { report: ImportReport; 
     .filter((warning) => !report.rules.some((rule) => rule.rule === warning.rule))
     .map((warning) => ({ ...warning, severity: 'warn', examples: [] }));
   return (
-    <Modal open width={560} title={`${words.report}: ${report.layer}`} footer={null} onCancel={onClose}>
+    <Modal {...AT_ONCE} open width={560} title={`${words.report}: ${report.layer}`} footer={null} onCancel={onClose}>
       <dl className="keys">
         {figures.map(([name, value]) => (
           <div key={name}>
