@@ -12,17 +12,20 @@ from twin.layer import Bounds, Layer
 from twin.view import View
 from twin.webmercator import EXTENT
 
+CLEARANCE = "tile clearance"
+"""How far apart, in metres, vertices and edges are at the least: named as no field of a layer is."""
+
 
 def twin_rows(part: Part, names: tuple[str, ...]) -> Select[Any]:
     """Rows with the fields called `names`, of a tile of WebMercatorQuad, or from zoom 14 on of the other grid: there its rows are scaled
     as if metres grew evenly from south to north, an error under 0.35 units of 4096 up to 60° of latitude."""
     layer = part.layer
-    columns = dict.fromkeys(("oid", "geom", "division", *(field.column for field in layer.fields)))
+    columns = dict.fromkeys(("oid", "geom", "division", CLEARANCE, *(field.column for field in layer.fields)))
     table = sa.table(layer.id, *map(sa.column, columns), schema="tile").alias("o")
     values = [property_value(*pair).label(value_label(index)) for index, pair in enumerate(published(part.view, layer, table, names))]
-    rows: Select[Any] = sa.select(table.c.oid, *values, table.c.geom)
+    rows: Select[Any] = sa.select(table.c.oid, *values, table.c.geom, table.c[CLEARANCE].label("clearance"))
     rows = rows.where(is_fresh(layer, "base"), *scope_terms(part.view, layer, table, part), meets_tile(part, table.c.geom))
-    return in_units(limited(rows, part, by_extent(table)), names, part, Space.METRES, trusted=True)
+    return in_units(limited(rows, part, by_extent(table)), names, part, Space.METRES, trusted=True, clear=True)
 
 
 def is_fresh(layer: Layer, what: str) -> ColumnElement[bool]:

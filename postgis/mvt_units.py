@@ -94,18 +94,24 @@ def property_value(field: Field, value: ColumnElement[Any]) -> ColumnElement[Any
     return sa.cast(value, sa.Text()) if field.type in _AS_TEXT else value
 
 
-def in_units(rows: Select[Any], names: Sequence[str], part: Part, space: Space, *, trusted: bool, all_drawn: bool = False) -> Select[Any]:
+def in_units(
+    rows: Select[Any], names: Sequence[str], part: Part, space: Space, *, trusted: bool, all_drawn: bool = False, clear: bool = False
+) -> Select[Any]:
     """Rows as ST_AsMVT takes them, from `rows` with oid, v0 … and geom in `space`.
 
     `trusted`: the shapes are plain ones whose exterior rings are clockwise. `all_drawn`: an area too thin for whole units becomes one unit.
-    `rows` must end with a LIMIT or OFFSET, which keeps the
-    planner from working its shapes out twice.
+    `clear`: rows tell their `clearance`. `rows` must end with a LIMIT or OFFSET, which keeps the planner from working its shapes out twice.
     """
     row = rows.subquery("r")
-    quick = sa.case((_may_be_scaled(row.c.geom, part, space, trusted), _scaled(row.c.geom, part, space, trusted)), else_=None)
+    scaled = _scaled(row.c.geom, part, space, trusted)
+    if clear:
+        scaled = sa.case((_is_clear(row, part, space), _shifted(row.c.geom, part, space)), else_=scaled)
+    quick = sa.case((_may_be_scaled(row.c.geom, part, space, trusted), scaled), else_=None)
     tried = sa.select(row, quick.label("quick")).offset(literal(0)).subquery("q")
     # A ring that snapping made flat or turned round is not counter-clockwise: that shape is mended the slow way, or found too small.
     good = sa.and_(sa.func.ST_IsPolygonCCW(tried.c.quick), sa.not_(sa.func.ST_IsEmpty(tried.c.quick)))
+    if clear:
+        good = sa.case((_is_clear(tried, part, space), tried.c.quick.is_not(None)), else_=good)
     slow = _clipped(tried.c.geom, part, space, trusted)
     shape = sa.case((good, tried.c.quick), else_=sa.func.coalesce(slow, _one_unit(tried, part, space)) if all_drawn else slow)
     values = [tried.c[value_label(index)].label(name) for index, name in enumerate(names)]
@@ -147,7 +153,8 @@ def _scale(index: int) -> Callable[[Bounds], float]:
 
 def _may_be_scaled(geometry: ColumnElement[Any], part: Part, space: Space, trusted: bool) -> ColumnElement[bool]:
     sides = [_of_tile(part, space, f"reach_{index}", _reach(index)) for index in range(4)]
-    near = geometry.op("@", is_comparison=True)(sa.func.ST_MakeEnvelope(*sides, literal(space.value)))
+    around = sa.select(sa.func.ST_MakeEnvelope(*sides, literal(space.value))).scalar_subquery()  # made once and not for each row
+    near = geometry.op("@", is_comparison=True)(around)
     return near if trusted else sa.and_(near, _is_one_of(geometry, _PLAIN))
 
 
@@ -162,6 +169,28 @@ def _scaled(geometry: ColumnElement[Any], part: Part, space: Space, trusted: boo
     nought = literal(0)
     snapped = sa.func.ST_SnapToGrid(sa.func.ST_Affine(geometry, across, nought, nought, down, x, y), literal(1))
     return snapped if trusted else sa.func.ST_ForcePolygonCCW(snapped)
+
+
+def _is_clear(row: FromClause, part: Part, space: Space) -> ColumnElement[bool]:
+    """Whether a shape stays what it is when its vertices are rounded."""
+    return row.c.clearance > _of_tile(part, space, "clear", _least_clearance)
+
+
+def _shifted(geometry: ColumnElement[Any], part: Part, space: Space) -> ColumnElement[Any]:
+    """In units, half a unit on: ST_AsMVT cuts what follows the point, which rounds."""
+    across, down, _, _ = units(part, space)
+    x, y = (_of_tile(part, space, f"shift_{index}", _shift(index)) for index in (2, 3))
+    return sa.func.ST_Affine(geometry, across, literal(0), literal(0), down, x, y)
+
+
+def _shift(index: int) -> Callable[[Bounds], float]:
+    return lambda bounds: _scale(index)(bounds) + 0.5
+
+
+def _least_clearance(bounds: Bounds) -> float:
+    """Three units: rounding moves a vertex by up to half a unit each way, left of or above the tile by one more, and never two past each other."""
+    west, south, east, north = bounds
+    return 3 * max(east - west, north - south) / EXTENT
 
 
 def _one_unit(tried: FromClause, part: Part, space: Space) -> ColumnElement[Any]:

@@ -83,7 +83,8 @@ async def _wait(connection: Any, woken: asyncio.Event) -> None:
     """Return when woken; a silent connection is asked for life now and then, and closed when it has none."""
     while not woken.is_set():
         try:
-            await asyncio.wait_for(woken.wait(), _CHECK_S)
+            async with asyncio.timeout(_CHECK_S):  # wait_for can forget a cancellation before Python 3.12
+                await woken.wait()
         except TimeoutError:
             try:
                 await connection.fetchval(_QUERIES["alive"], timeout=_ANSWER_S)

@@ -174,8 +174,7 @@ async def _tick(database: Database) -> None:
             changed.clear()
             due = await asyncio.to_thread(_advance, database)
             await asyncio.sleep(_CLOCK_AT_LEAST_S)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _wait_s(due))
+            await _until_change(changed, _wait_s(due))
     finally:
         listening.cancel()
 
@@ -201,10 +200,16 @@ async def _refresh_tiles(database: Database) -> None:
             changed.clear()
             again = await asyncio.to_thread(_step_tiles, database)
             await asyncio.sleep(_TILES_AT_LEAST_S)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), _TILES_AGAIN_S if again else _TILES_AT_MOST_S)
+            await _until_change(changed, _TILES_AGAIN_S if again else _TILES_AT_MOST_S)
     finally:
         listening.cancel()
+
+
+async def _until_change(changed: asyncio.Event, at_most_s: float) -> None:
+    """Wait for a change or a time; not by `wait_for`, which before Python 3.12 forgets a cancellation that comes together with the change."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(at_most_s):
+            await changed.wait()
 
 
 def _step_tiles(database: Database) -> bool:

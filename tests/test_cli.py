@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -167,10 +168,16 @@ def test_a_layer_goes_out_and_comes_in_again(twin: Twin, tmp_path: Path) -> None
     assert twin("import", str(rows), "--layer", "frozen").returncode == 2
 
 
+def cpu_seconds() -> float:
+    """What the programs that have ended took of the processor, however many others wanted it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_is_quick() -> None:
-    begun = time.monotonic()
+    begun = cpu_seconds()
     done = subprocess.run([sys.executable, "-m", "twin", "--help"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert time.monotonic() - begun < 2
+    assert cpu_seconds() - begun < 2
     assert done.returncode == 0
     assert "import" in done.stdout
 

@@ -53,6 +53,11 @@ class Covering:
                 if len(here):
                     self._keep(zoom, codes_at(zoom, here))
 
+    def add_codes(self, zoom: int, codes: Codes) -> None:
+        """Take tiles of one zoom."""
+        if len(codes):
+            self._keep(zoom, codes)
+
     def ids(self) -> Ids:
         """PMTiles ids of all tiles, ascending: zoom by zoom, each along its Hilbert curve."""
         lowest = max(self.min_zoom, self.max_zoom - _DIRECT_ZOOMS)
@@ -60,7 +65,7 @@ class Covering:
         for zoom in range(self.min_zoom, lowest):
             for codes in codes_of(boxes_of(finest, self.max_zoom), zoom):
                 self._keep(zoom, codes)
-        parts = [tile_ids(zoom, self._inside(codes, zoom)) for zoom, kept in self._found.items() for codes in [_merged(kept)]]
+        parts = [tile_ids(zoom, self.inside(codes, zoom)) for zoom, kept in self._found.items() for codes in [_merged(kept)]]
         return np.unique(np.concatenate(parts)) if parts else np.empty(0, np.uint64)
 
     def _keep(self, zoom: int, codes: Codes) -> None:
@@ -77,7 +82,8 @@ class Covering:
                     mend="用 --max-zoom 或 --bbox 缩小范围 / narrow it with --max-zoom or --bbox",
                 )
 
-    def _inside(self, codes: Codes, zoom: int) -> Codes:
+    def inside(self, codes: Codes, zoom: int) -> Codes:
+        """Those that touch what is asked for."""
         if self.within is None:
             return codes
         west, south, east, north = self.within

@@ -3,7 +3,6 @@
 plan → chunks beside the file → check that nothing changed meanwhile → archive → rename
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from layers.catalog import Catalog, load
+from layers.catalog import Catalog
 from postgis.connect import Database
-from postgis.pool import HotPool
-from postgis.tile_boxes import layer_boxes
+from postgis.tile_boxes import layer_boxes, looking
 from tiles.archive import Archives
 from tiles.covering import Covering, Ids, world_shares
+from tiles.descent import descend
+from tiles.export_alone import Alone, Link
 from tiles.export_archive import assemble
 from tiles.export_child import ChildRequest, ReadCatalog, ask_for
 from tiles.export_crew import Crew
@@ -70,23 +70,13 @@ class ExportReport:
 
 def export(database: Database, home: Path, request: ExportRequest, tell: Tell) -> ExportReport:
     """Write the archive; it appears under its name only when it is whole. NotFound, BadParameter, Conflict or TooLarge refuse it."""
-    job = _Export(database, home, request, tell, _read_catalog(database))
-    job.check()
-    with Parts(request.out) as parts, Crew(job.child(), request.processes) as crew:  # the children start while we plan
-        make_ready(database, tell)
-        job.catalog = _read_catalog(database)
-        return job.run(parts, crew)
-
-
-def _read_catalog(database: Database) -> Catalog:
-    async def read() -> Catalog:
-        pool = await HotPool.open(database, 1)
-        try:
-            return await load(pool)
-        finally:
-            await pool.close()
-
-    return asyncio.run(read())
+    with Link(database, request.connections if request.processes == 1 else 1) as link:
+        job = _Export(database, home, request, tell, link)
+        job.check()
+        with Parts(request.out) as parts, job.crew() as crew:  # children start while we plan
+            make_ready(database, tell)
+            link.read_again()
+            return job.run(parts, crew)
 
 
 @dataclass(slots=True)
@@ -95,7 +85,12 @@ class _Export:
     home: Path
     request: ExportRequest
     tell: Tell
-    catalog: Catalog
+    link: Link
+
+    @property
+    def catalog(self) -> Catalog:
+        """As it was last read."""
+        return self.link.catalog.snapshot
 
     def check(self) -> None:
         """Refuse before anything is written."""
@@ -111,8 +106,11 @@ class _Export:
                 place="max-zoom",
             )
 
-    def child(self) -> ChildRequest:
-        """What every child is told first."""
+    def crew(self) -> Crew | Alone:
+        """Who makes the tiles: so many children, or this process where one is enough, for a child would first start Python again."""
+        return Alone(self._child(), self.link) if self.request.processes == 1 else Crew(self._child(), self.request.processes)
+
+    def _child(self) -> ChildRequest:
         names = tuple(layer.id for layer in self._layers())
         return ChildRequest(
             dsn=self.database.dsn,
@@ -122,7 +120,7 @@ class _Export:
             connections=self.request.connections,
         )
 
-    def run(self, parts: Parts, crew: Crew) -> ExportReport:
+    def run(self, parts: Parts, crew: Crew | Alone) -> ExportReport:
         """Everything, in order."""
         key = self._key()
         resumed = parts.resume(key)
@@ -179,11 +177,18 @@ class _Export:
             if layer.archive:
                 covering.add_ids(Archives(self.home).of(layer).ids())
                 continue
+            if self._descended(covering, layer):
+                continue
             for boxes in layer_boxes(self.database, layer, EVERYTHING, highest, self.request.within):
                 covering.add(world_shares(boxes))
                 rows += len(boxes)
                 self.tell(rows, max(total, rows), "查找有内容的瓦片", "Looking for tiles that hold anything")
         return covering.ids()
+
+    def _descended(self, covering: Covering, layer: Layer) -> bool:
+        """Whether the tiles of the layer were found by looking at tiles; where it has few rows, or large ones, the rows are read."""
+        with looking(self.database, layer, EVERYTHING, covering.max_zoom, self.request.within) as look:
+            return descend(covering, layer.count, look)
 
     def _refuse_nothing(self, ids: Ids) -> None:
         if not len(ids):
@@ -191,7 +196,7 @@ class _Export:
 
     # making
 
-    def _make(self, crew: Crew, parts: Parts, ids: Ids, round_: int) -> None:
+    def _make(self, crew: Crew | Alone, parts: Parts, ids: Ids, round_: int) -> None:
         wanted = list(parts.wanted(ids, round_))
         left = sum(len(chunk) for _, chunk in wanted)
         done = len(ids) - left
@@ -199,11 +204,11 @@ class _Export:
             done += count
             self.tell(done, len(ids), "生成瓦片", "Making tiles")
 
-    def _settle(self, crew: Crew, parts: Parts) -> bool:
+    def _settle(self, crew: Crew | Alone, parts: Parts) -> bool:
         """Make again what changed while other tiles were made, until nothing did; False when it never ends."""
         begun = self._prints()
         for _ in range(_ROUNDS):
-            self.catalog = _read_catalog(self.database)
+            self.link.refresh()
             if self._prints() != begun:
                 raise Conflict("a layer was given other fields meanwhile; begin again", "导出期间图层字段已改变，请重新导出", place="layer")
             stale = self._stale(parts)

@@ -74,9 +74,13 @@ class Maker:
     """Makes chunks on a few connections."""
 
     request: ChildRequest
-    pool: HotPool
     catalog: ReadCatalog
     tiles: VectorTiles
+
+    @classmethod
+    def on(cls, pool: HotPool, catalog: ReadCatalog, request: ChildRequest) -> "Maker":
+        """One that reads by this pool, which has the connections of the request."""
+        return cls(request, catalog, VectorTiles(pool, catalog, Archives(Path(request.home))))
 
     async def chunk(self, order: Order) -> int:
         """Make every tile of the chunk and write it; answers how many bytes."""
@@ -84,9 +88,12 @@ class Maker:
         epoch = self.catalog.snapshot.epoch
         waiting = iter(order.ids)
         made: list[MadeTile] = []
-        async with asyncio.TaskGroup() as group:
-            for _ in range(self.request.connections):
-                group.create_task(self._make(waiting, made))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(self.request.connections):
+                    group.create_task(self._make(waiting, made))
+        except BaseExceptionGroup as exc:
+            raise _first(exc) from exc
         made.sort(key=lambda tile: tile.id)
         write_chunk(order.path, epoch, made)
         return sum(len(tile.body) for tile in made)
@@ -120,7 +127,7 @@ async def _serve() -> None:
     request = ChildRequest.model_validate_json(sys.stdin.readline())
     pool = await HotPool.open(Database(request.dsn, request.private), request.connections)
     catalog = await ReadCatalog.read(pool)
-    maker = Maker(request, pool, catalog, VectorTiles(pool, catalog, Archives(Path(request.home))))
+    maker = Maker.on(pool, catalog, request)
     try:
         while line := await asyncio.to_thread(sys.stdin.readline):
             _answer(bytes=await maker.chunk(Order.model_validate_json(line)))
@@ -136,11 +143,8 @@ def main() -> int:
     """Work until stdin ends; an error is answered as one line, and ends the child."""
     try:
         asyncio.run(_serve())
-    except (TwinError, BaseExceptionGroup) as exc:
-        error = _first(exc)
-        if not isinstance(error, TwinError):
-            raise
-        _answer(error=type(error).__name__, message_en=error.message_en, message_zh=error.message_zh)
+    except TwinError as exc:
+        _answer(error=type(exc).__name__, message_en=exc.message_en, message_zh=exc.message_zh)
         return 1
     return 0
 

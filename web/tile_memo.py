@@ -46,6 +46,7 @@ class TileMemo:
     _wishes: dict[bytes, int] = field(default_factory=dict)
     """By header as it came; two headers that say the same have one number."""
     _numbers: dict[Wish, int] = field(default_factory=dict)
+    _by_number: dict[int, Wish] = field(default_factory=dict)
 
     def quick(self, request: Mapping[str, Any]) -> Ready | None:
         """The whole answer to a GET of somebody without credentials, or None: then the long way is gone."""
@@ -86,10 +87,14 @@ class TileMemo:
 
     def number_of(self, header: bytes) -> tuple[int, Wish]:
         """What an Accept-Encoding header takes, and the number that stands for it in keys."""
+        known = self._wishes.get(header)
+        if known is not None:
+            return known, self._by_number[known]
         wish = wish_of(header.decode("latin-1"))
         if len(self._wishes) >= _WISHES:
             self._wishes.clear()
         number = self._wishes[header] = self._numbers.setdefault(wish, len(self._numbers))
+        self._by_number[number] = wish
         return number, wish
 
     def keep(self, key: Key, status: int, headers: Headers, kept: Kept, encoding: Encoding) -> None:

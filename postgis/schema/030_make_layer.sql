@@ -19,7 +19,7 @@ BEGIN
         IF coalesce(name, '') = '' OR octet_length(name) > 63 OR name = ANY (seen)
             OR (twin.field_expression(field) IS NOT NULL
                 AND name IN ('oid', 'code', 'class', 'name', 'parent_oid', 'division', 'geom', 'geom_z', 'zmin', 'zmax', 'valid', 'sys', 'phase', 'plan',
-                             'tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax')) THEN
+                             'tableoid', 'ctid', 'xmin', 'xmax', 'cmin', 'cmax', 'tile id', 'tile geometry', 'tile clearance')) THEN
             RAISE invalid_parameter_value USING MESSAGE = format('field %L cannot be a column: too long, repeated or reserved', coalesce(name, ''));
         END IF;
         seen := seen || name;

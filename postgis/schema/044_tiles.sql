@@ -78,7 +78,16 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
             ELSE twin.odd_tile_shape(geom) END
     ELSE twin.odd_tile_shape(geom) END;
 
--- The columns a twin has beside oid, geom and division: each field that tiles carry, times and JSON as the text that tiles show.
+-- How far a vertex may move before a shape could break, in metres; 0 for points and for what is broken or flat already. A tile whose
+-- unit is much smaller needs no look at the shape after rounding it. Twice area over perimeter is the width of a strip.
+CREATE OR REPLACE FUNCTION twin.tile_clearance(geom geometry) RETURNS real
+LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN
+    CASE ST_Dimension(geom)
+        WHEN 2 THEN CASE WHEN ST_Area(geom) > 0 THEN least(ST_MinimumClearance(geom), 2 * ST_Area(geom) / ST_Perimeter(geom)) ELSE 0 END
+        WHEN 1 THEN coalesce(nullif(least(ST_MinimumClearance(geom), 1e9), 1e9), 0)
+        ELSE 0 END;
+
+-- The columns a twin has beside oid, geom, "tile clearance" and division: each field that tiles carry, times and JSON as the text that tiles show.
 CREATE OR REPLACE FUNCTION twin.tile_columns(number integer) RETURNS TABLE (name text, type text, expression text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
     SELECT twin.column_of(field), CASE WHEN twin.field_expression(field) IS NULL THEN 'text'
@@ -93,8 +102,8 @@ $$;
 -- The SELECT behind a twin, of what holds at a moment; OFFSET 0 keeps a shape from being made twice.
 CREATE OR REPLACE FUNCTION twin.tile_select(number integer, moment text, filter text DEFAULT '') RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
-    SELECT concat('SELECT oid, geom, division', string_agg(format(', %I', name), ''), ' FROM (SELECT oid, twin.tile_shape(geom) AS geom, division',
-        string_agg(format(', %s AS %I', expression, name), ''), ' FROM twin.object_', number,
+    SELECT concat('SELECT oid, geom, twin.tile_clearance(geom), division', string_agg(format(', %I', name), ''),
+        ' FROM (SELECT oid, twin.tile_shape(geom) AS geom, division', string_agg(format(', %s AS %I', expression, name), ''), ' FROM twin.object_', number,
         ' WHERE plan IS NULL AND geom IS NOT NULL AND valid @> ', moment, filter, ' OFFSET 0) o WHERE geom IS NOT NULL')
     FROM twin.tile_columns(number)
 $$;
@@ -164,7 +173,8 @@ CREATE OR REPLACE FUNCTION twin.new_tile_table(number integer, name text) RETURN
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp SET client_min_messages = warning AS $$
 BEGIN
     EXECUTE format('DROP TABLE IF EXISTS twin.%I', name);
-    EXECUTE format('CREATE TABLE twin.%I (oid bigint NOT NULL, geom geometry(Geometry, 3857) NOT NULL, division text%s)', name,
+    EXECUTE format('CREATE TABLE twin.%I (oid bigint NOT NULL, geom geometry(Geometry, 3857) NOT NULL, "tile clearance" real NOT NULL,
+        division text%s)', name,
         (SELECT string_agg(format(', %I %s', c.name, c.type), '') FROM twin.tile_columns(number) c));
     EXECUTE format('GRANT SELECT ON twin.%I TO twin_importer', name);
 END $$;

@@ -206,6 +206,32 @@ def test_sign_in_drop_a_file_and_see_it_on_the_map(desk: Watched, admin: Admin) 
     desk.clean()
 
 
+PLACES = """() => {
+  window.places = new Set();
+  const look = () => {
+    const button = document.querySelector('button[form="import"]');
+    if (button !== null) window.places.add(JSON.stringify(button.getBoundingClientRect()));
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+
+
+def test_a_dialog_stands_still_from_the_first_moment(desk: Watched, admin: Admin) -> None:
+    """A button that moves between press and release loses the click."""
+    desk.open(TOWN)
+    desk.page.evaluate(PLACES)
+    desk.page.evaluate(DROP, ["我的地块.geojson", _parcels()])
+    desk.page.get_by_label("账号").fill("admin")
+    desk.page.get_by_label("密码", exact=True).fill(PASSWORD)
+    desk.page.keyboard.press("Enter")
+    desk.page.get_by_role("dialog", name=re.compile("导入文件")).wait_for()
+    desk.page.wait_for_timeout(600)
+    assert desk.page.evaluate("window.places.size") == 1
+    assert desk.page.get_by_role("dialog").count() == 1
+    desk.clean()
+
+
 def test_a_change_of_data_redraws_the_tiles_of_an_open_page(desk: Watched, admin: Admin, tmp_path: Path) -> None:
     desk.open(f"{TOWN}&on=l.town-facilities.100")
     features, told = town.LAYERS["town-facilities"]

@@ -76,13 +76,13 @@ async def test_ten_failures_lock_the_name_at_that_address_only(accounts: Account
 
 
 async def test_an_unknown_name_takes_as_long_and_says_the_same(accounts: Accounts) -> None:
-    seconds = {}
-    for name in ("admin", "nobody", "admin", "nobody"):
+    seconds: dict[str, list[float]] = {"admin": [], "nobody": []}
+    for name in ("admin", "nobody") * 5:
         started = time.perf_counter()
         with pytest.raises(Unauthorized, match="wrong name or password"):
             await accounts.login(name, "guess", "10.0.0.4")
-        seconds[name] = time.perf_counter() - started
-    assert 0.4 < seconds["admin"] / seconds["nobody"] < 2.5
+        seconds[name].append(time.perf_counter() - started)
+    assert 0.4 < min(seconds["admin"]) / min(seconds["nobody"]) < 2.5
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 1_000_000, "'; DROP TABLE twin.account; --"])

@@ -57,7 +57,7 @@ async def live(database: Database, pool: HotPool) -> AsyncIterator[LiveCatalog]:
     await catalog.stop()
 
 
-async def until(seen: Callable[[], bool], seconds: float = 5) -> float:
+async def until(seen: Callable[[], bool], seconds: float = 20) -> float:
     started = time.monotonic()
     while not seen():
         assert time.monotonic() - started < seconds, "not seen in time"

@@ -91,7 +91,7 @@ async def test_a_query_over_its_time_is_refused_and_ended(pool: HotPool) -> None
     begun = time.monotonic()
     with pytest.raises(Unavailable):
         await pool.fetch(Statement("SELECT pg_sleep(10)"), timeout_s=0.1)
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < 5, "not the ten seconds of the query"
     assert await asyncio.gather(*(pool.fetchval(ONE) for _ in range(4))) == [1] * 4
     running = "SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep.10' AND state = 'active' AND pid <> pg_backend_pid()"
     assert await pool.fetchval(Statement(running)) == 0

@@ -124,7 +124,21 @@ def test_columns_are_typed_and_times_are_text(owner: Connection, houses: int) ->
     )
     assert row.fetchone() == (12.5, None, "2020-02-02 20:05:06+00", True, '{"a": [1]}', 7, "x", "home")
     names = value(owner, "SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'tile.houses'::regclass")
-    assert names == ["oid", "geom", "division", "高度", "class", "built", "seen", "floors", "lift", "extra", "oids", "50% $1 'gone'"]
+    assert names == [
+        "oid",
+        "geom",
+        "tile clearance",
+        "division",
+        "高度",
+        "class",
+        "built",
+        "seen",
+        "floors",
+        "lift",
+        "extra",
+        "oids",
+        "50% $1 'gone'",
+    ]
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "America/New_York"])
@@ -408,22 +422,19 @@ def test_every_kind_of_shape(owner: Connection, shapes: int, wkt: str) -> None:
 def test_walls(database: Database, server: Connection, editor: Connection) -> None:
     new_layer(database, "walled", 900, access=Access.INTERNAL)
 
-    def seen(connection: Connection, access: list[str], divisions: list[str]) -> tuple[int, int]:
+    def seen(connection: Connection, access: list[str], divisions: list[str]) -> int:
         scope = json.dumps({"access": access, "divisions": divisions})
         connection.execute("SELECT set_config('twin.scope', %s, false)", [scope])
-        number = value(connection, "SELECT coalesce(max(number), 0) FROM door.layer WHERE id = 'walled'")
-        states = value(connection, "SELECT count(*) FROM door.tile_state WHERE layer = %s", number)
-        return value(connection, "SELECT count(*) FROM tile.walled"), states
+        return int(value(connection, "SELECT count(*) FROM tile.walled"))
 
     for connection in (server, editor):
         assert value(connection, "SELECT count(*) FROM tile.walled") == 0
-        assert value(connection, "SELECT count(*) FROM door.tile_state") == 0
-        assert seen(connection, ["public"], []) == (0, 0)
-        assert seen(connection, [], []) == (0, 0)
-        assert seen(connection, ["internal"], []) == (900, 1)
-        assert seen(connection, ["internal"], ["440301", "440302"]) == (200, 1)
-        assert seen(connection, ["internal"], ["9"]) == (0, 1)
-        assert seen(connection, ["public"], ["4403"]) == (0, 0)
+        assert seen(connection, ["public"], []) == 0
+        assert seen(connection, [], []) == 0
+        assert seen(connection, ["internal"], []) == 900
+        assert seen(connection, ["internal"], ["440301", "440302"]) == 200
+        assert seen(connection, ["internal"], ["9"]) == 0
+        assert seen(connection, ["public"], ["4403"]) == 0
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         server.execute("SELECT twin.build_tiles(1)")
     server.rollback()
@@ -704,3 +715,21 @@ def test_the_serving_role_reads_a_twin_by_its_index(database: Database, server: 
     assert "_geom" in plan and "Seq Scan on tile" not in plan
     with connect(database, SERVER) as blind:
         assert value(blind, "SELECT count(*) FROM tile.indexed") == 0
+
+
+_CLEARANCE = {
+    "POINT(113 23)": 0,
+    "MULTIPOINT(113 23, 113 24)": 0,
+    "LINESTRING(113 23, 113.00001 23, 113.1 23)": 1.113,
+    "LINESTRING(113 23, 113 23)": 0,
+    "POLYGON((113 23, 113.01 23, 113.01 23.00001, 113 23.00001, 113 23))": 1.208,
+    "POLYGON((113 23, 113.01 23, 113.01 23.01, 113.00001 23.01, 113.00001 23.001, 113 23.001, 113 23))": 1.113,
+    "POLYGON((113 23, 113.01 23.01, 113 23, 113 23))": 0,
+}
+
+
+@pytest.mark.parametrize("wkt", _CLEARANCE)
+def test_clearance_is_the_narrowest_place(owner: Connection, shapes: int, wkt: str) -> None:
+    oid = value(owner, f"INSERT INTO twin.object_{shapes} (geom) VALUES (ST_GeomFromText(%s, 4490)) RETURNING oid", wkt)
+    found = value(owner, f'SELECT "tile clearance" FROM twin.tile_{shapes} WHERE oid = %s', oid)
+    assert found == pytest.approx(_CLEARANCE[wkt], abs=0.01)

@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from postgis import jobs
+from postgis import jobs, worker
 from postgis.connect import EDITOR, OWNER, SUPERUSER, Database, connect
 from postgis.jobs import Job, JobRequest
 from postgis.worker import Pace, run_worker
@@ -51,7 +51,7 @@ def read(database: Database, job_id: UUID) -> Job:
         return jobs.read_job(connection, job_id)
 
 
-async def until(database: Database, job_id: UUID, wanted: Callable[[Job], bool], seconds: float = 20) -> Job:
+async def until(database: Database, job_id: UUID, wanted: Callable[[Job], bool], seconds: float = 60) -> Job:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         job = await asyncio.to_thread(read, database, job_id)
@@ -132,7 +132,7 @@ def worker_process(database: Database, tmp_path: Path) -> Iterator[Callable[[], 
 import asyncio, sys
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
-from postgis import jobs
+from postgis import jobs, worker
 from postgis.connect import Database
 from postgis.worker import Pace, run_worker
 from tests.postgis.job_functions import KINDS
@@ -183,7 +183,7 @@ async def test_sigterm_gives_the_job_to_the_next_worker(
     job_id = submit(database, JobRequest("mark_and_wait", {"file": str(tmp_path / "marks")}))
     await until(database, job_id, lambda job: job.status == "running" and job.step_en == "Waiting")
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(process.wait, 15) == 0
+    assert await asyncio.to_thread(process.wait, 30) == 0
     async with working(database, tmp_path):
         job = await until(database, job_id, over)
     assert (job.status, job.result) == ("done", {"runs": 2})
@@ -216,6 +216,19 @@ async def test_the_clock_ticks(database: Database, tmp_path: Path, owner: psycop
                 return
             await asyncio.sleep(0.1)
     pytest.fail("nothing was written when the object began")
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_stop_that_comes_together_with_a_change_is_not_forgotten(turns: int) -> None:
+    changed = asyncio.Event()
+    waiting = asyncio.create_task(worker._until_change(changed, 30))
+    await asyncio.sleep(0.01)
+    changed.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    came_in_time = waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled() == came_in_time
 
 
 def test_nobody_can_submit_an_unknown_kind(editor: psycopg.Connection) -> None:

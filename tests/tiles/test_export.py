@@ -22,16 +22,19 @@ from pmtiles.reader import MmapSource, Reader, all_tiles
 from layers.catalog import load
 from postgis.connect import IMPORTER, Database, connect
 from postgis.pool import HotPool
+from postgis.tile_boxes import layer_boxes, looking
 from tests.tile_scene import BUILDING_FIELDS, Row, put_layer, put_rows, square
 from tiles.archive import Archive
+from tiles.covering import Covering, world_shares
+from tiles.descent import descend
 from tiles.export import ExportReport, ExportRequest, export
 from tiles.export_child import ReadCatalog
 from tiles.export_parts import MadeTile, Parts, read_chunk, write_chunk
 from tiles.grid import TileAddress
 from tiles.vector import VectorTiles
-from twin.errors import BadParameter, Conflict, NotFound, TooLarge
+from twin.errors import BadParameter, Conflict, NotFound, TooLarge, Unavailable
 from twin.fields import Field
-from twin.layer import GeometryType, Layer
+from twin.layer import Bounds, GeometryType, Layer
 from twin.settings import child_environment
 from twin.view import EVERYTHING
 
@@ -91,16 +94,43 @@ def around(addresses: dict[Address, bytes]) -> list[Address]:
     return [(z, x, y) for z, x, y in near if 0 <= x < 1 << z and 0 <= y < 1 << z]
 
 
+@pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("layers", [("houses",), ("river",), ("houses", "river")])
-async def test_all_live_tiles_and_no_others(scene: Database, tmp_path: Path, layers: tuple[str, ...]) -> None:
+async def test_all_live_tiles_and_no_others(scene: Database, tmp_path: Path, layers: tuple[str, ...], processes: int) -> None:
     out = tmp_path / "out.pmtiles"
-    report = await asyncio.to_thread(write, scene, out, *layers)
+    report = await asyncio.to_thread(lambda: write(scene, out, *layers, processes=processes, connections=3))
     found = read(out)
     expected = await live(scene, around(found), *layers)
     assert found == expected and report.tiles == len(expected) and report.of_one_moment and not report.resumed
     archive = Archive(out)
     assert {address: archive.tile(*address) for address in found} == expected
     assert not (tmp_path / "out.pmtiles.part").exists()
+
+
+@pytest.mark.parametrize("within", [None, (113.1, 22.1, 114.02, 22.52)])
+@pytest.mark.parametrize("layer", ["houses", "river"])
+def test_looking_at_tiles_finds_what_reading_rows_finds(
+    scene: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layer: str, within: Bounds | None
+) -> None:
+    """Few rows are read; many are not, unless they are large."""
+    by_rows, by_tiles = tmp_path / "rows.pmtiles", tmp_path / "tiles.pmtiles"
+    write(scene, by_rows, layer, within=within, processes=1)
+    monkeypatch.setattr("tiles.descent._ROWS_A_LOOK", 1e-6)
+    reads: list[str] = []
+    report = write(scene, by_tiles, layer, within=within, processes=1, tell=lambda done, total, zh, en: reads.append(zh))
+    assert by_rows.read_bytes() == by_tiles.read_bytes() and report.tiles > 4
+    assert ("查找有内容的瓦片" in reads) == (layer == "river")
+
+
+def test_what_lies_at_the_edge_of_the_world_is_seen(scene: Database) -> None:
+    rows = [Row(square(lon, lat)) for lon in (-179.999, 179.99) for lat in (-89.0, 0.0, 89.0)]
+    layer = put_layer(scene, Layer(number=0, id="edges", title_zh="边"), rows)
+    covering, read = Covering(3, 9), Covering(3, 9)
+    with looking(scene, layer, EVERYTHING, 9) as look:
+        assert descend(covering, 10**6, look)
+    for boxes in layer_boxes(scene, layer, EVERYTHING, 9):
+        read.add(world_shares(boxes))
+    assert covering.ids().tolist() == read.ids().tolist()
 
 
 def test_what_the_archive_says_of_itself(scene: Database, tmp_path: Path) -> None:
@@ -260,6 +290,18 @@ def test_a_chunk_is_whole_or_not_there(tmp_path: Path) -> None:
     assert chunk is not None and chunk.epoch == 5 and [int(number) for number in chunk.index["id"]] == [7, 9]
     os.truncate(path, path.stat().st_size - 1)
     assert read_chunk(path) is None and read_chunk(tmp_path / "no") is None
+
+
+def test_what_one_process_alone_is_refused_is_said_as_by_children(scene: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise Unavailable("the database is away", "数据库暂不可用")
+
+    monkeypatch.setattr("tiles.export_child._PAUSE_S", 0.0)
+    monkeypatch.setattr(VectorTiles, "make", away)
+    with pytest.raises(Unavailable, match="away"):
+        write(scene, tmp_path / "out.pmtiles", "houses", processes=1)
+    monkeypatch.undo()
+    assert write(scene, tmp_path / "out.pmtiles", "houses", processes=1).resumed
 
 
 def test_a_child_that_dies_is_named(scene: Database, tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def key(server: Server, own_cluster: Cluster) -> str:
         return add_key(connection, "faults")
 
 
-def wait_ready(server: Server, patience_s: float = 10) -> None:
+def wait_ready(server: Server, patience_s: float = 40) -> None:
     deadline = time.monotonic() + patience_s
     while httpx.get(server.url + "/readyz").status_code != 200:
         assert time.monotonic() < deadline, server.log.read_text()
@@ -119,7 +119,7 @@ def stop_now(cluster: Cluster) -> None:
 
 
 def test_it_becomes_ready_unaided(server: Server, key: str) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while httpx.get(server.url + "/layers").json().get("layers", []) == [] and time.monotonic() < deadline:
         time.sleep(0.02)
     assert httpx.get(server.url + "/collections/houses/items").json()["numberReturned"] == 1

@@ -51,7 +51,7 @@ def event(seq: int) -> Event:
 
 
 async def take(stream: AsyncIterator[Event], count: int) -> list[int]:
-    return [(await asyncio.wait_for(anext(stream), 2)).seq for _ in range(count)]
+    return [(await asyncio.wait_for(anext(stream), 20)).seq for _ in range(count)]
 
 
 async def test_order_and_resuming() -> None:
@@ -131,5 +131,5 @@ async def test_closing_ends_every_stream() -> None:
     ended = asyncio.create_task(anext(stream, None))
     await asyncio.sleep(0)
     hub.close()
-    assert await asyncio.wait_for(ended, 1) is None
+    assert await asyncio.wait_for(ended, 20) is None
     assert [found async for found in hub.stream(0)] == []

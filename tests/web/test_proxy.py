@@ -115,7 +115,7 @@ def product(site: Site) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_every_link_is_below_the_prefix_and_resolves(behind: tuple[str, str], path: str) -> None:
     address, public = behind
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while (answer := httpx.get(address + path)).status_code == 404 and time.monotonic() < deadline:
         time.sleep(0.05)
     answer.raise_for_status()

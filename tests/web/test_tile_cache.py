@@ -97,7 +97,7 @@ def get(port: int, path: str = HERE, encoding: str = "gzip", **headers: str) -> 
         connection.close()
 
 
-def until(found: Callable[[], bool], patience_s: float = 10) -> None:
+def until(found: Callable[[], bool], patience_s: float = 30) -> None:
     deadline = time.monotonic() + patience_s
     while not found():
         assert time.monotonic() < deadline

@@ -4,9 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from typing import Any
 
 from twin.commands.context import say, warn
 
@@ -20,10 +18,18 @@ def progress(title: str, *, stderr: bool = False) -> Iterator[Report]:
     if not (sys.stderr if stderr else sys.stdout).isatty():
         yield _lines(title, warn if stderr else say)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, transient=True, console=Console(stderr=stderr)) as shown:
+    with _bar(stderr) as shown:
         task = shown.add_task(title, total=None)
         yield lambda done, total, step: shown.update(task, completed=done, total=total, description=f"{title} · {step}")
+
+
+def _bar(stderr: bool) -> Any:
+    """Imported here: in a log, where no bar is shown, it would cost each command 0.1 s."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    return Progress(*columns, transient=True, console=Console(stderr=stderr))
 
 
 def _lines(title: str, tell: Callable[[str], None], every_s: float = 5.0) -> Report:

@@ -7,6 +7,7 @@ import { useWords } from '../i18n';
 import { changePassword, signIn } from '../state/actions';
 import { page } from '../state/page';
 import { useStore } from '../state/store';
+import { AT_ONCE } from './atOnce';
 import { ProblemNote } from './ProblemNote';
 
 const SHORTEST = 10;
@@ -105,6 +106,7 @@ export function SignIn() {
   const close = () => page.set({ signingIn: false, file: page.get().me.name === null ? null : page.get().file });
   return (
     <Modal
+      {...AT_ONCE}
       open={open}
       width={380}
       footer={null}
