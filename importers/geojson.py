@@ -24,7 +24,17 @@ _WRAP = (b'{"type":"FeatureCollection","features":', b"}")
 _MAX_LINE_BYTES = 200 << 20
 _NEAR_TOP = 400
 _GEOJSON_TYPES = frozenset(
-    (b"FeatureCollection", b"Feature", b"GeometryCollection", b"Point", b"MultiPoint", b"LineString", b"MultiLineString", b"Polygon", b"MultiPolygon")
+    (
+        b"FeatureCollection",
+        b"Feature",
+        b"GeometryCollection",
+        b"Point",
+        b"MultiPoint",
+        b"LineString",
+        b"MultiLineString",
+        b"Polygon",
+        b"MultiPolygon",
+    )
 )
 
 

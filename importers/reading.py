@@ -34,7 +34,11 @@ def serve(request_text: str, arrow: IO[bytes], messages: IO[str]) -> int:
         request = ReadRequest.model_validate_json(request_text)
         _send(request, arrow, tell, messages)
     except TwinError as exc:
-        tell(ErrorMessage(code=exc.code, message_en=exc.message_en, message_zh=exc.message_zh, place=exc.place, mend=exc.mend, choices=exc.choices))
+        tell(
+            ErrorMessage(
+                code=exc.code, message_en=exc.message_en, message_zh=exc.message_zh, place=exc.place, mend=exc.mend, choices=exc.choices
+            )
+        )
         return 2 if isinstance(exc, InputError) else 1
     except (MemoryError, pa.ArrowMemoryError):
         tell(

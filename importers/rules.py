@@ -68,22 +68,38 @@ RULES: Mapping[str, Rule] = {
     "invalid-geometry": Rule(_REPAIR, "几何无效，已修复", "The geometry was invalid and was repaired"),
     "repair-area": Rule(_WARN, "修复后面积变化超过 0.1%", "The repair changed the area by more than 0.1 %"),
     "collapsed": Rule(_REPAIR, "几何退化，修复后为空，保留对象", "The geometry collapsed: the object is kept without a place"),
-    "ring-dropped": Rule(_REPAIR, "不成面的环（不足四个顶点）已去除，其余部分保留", "A ring that encloses nothing (under four vertices) was dropped, the rest kept"),
+    "ring-dropped": Rule(
+        _REPAIR,
+        "不成面的环（不足四个顶点）已去除，其余部分保留",
+        "A ring that encloses nothing (under four vertices) was dropped, the rest kept",
+    ),
     "repeated-points": Rule(_NOTE, "连续重复的顶点，已去除", "Vertices that follow themselves were dropped"),
-    "ring-order": Rule(_REPAIR, "内外环颠倒或方向有误，已按奇偶规则重组", "Shells and holes were mixed up; put together again, every second ring a hole"),
+    "ring-order": Rule(
+        _REPAIR, "内外环颠倒或方向有误，已按奇偶规则重组", "Shells and holes were mixed up; put together again, every second ring a hole"
+    ),
     "antimeridian": Rule(_REPAIR, "跨越 180° 经线，已在该处切开", "The shape crosses the 180th meridian and was cut there"),
     "longitude-turned": Rule(_REPAIR, "经度超出 ±180°，已折回", "Longitudes beyond ±180° were turned back"),
     "ring-direction": Rule(_NOTE, "环的方向与规范相反，面积不受影响", "A ring turns the wrong way; the area is the same"),
     "sliver": Rule(_WARN, "碎屑面：平均宽度不足 0.1 米", "A sliver: less than 0.1 m wide on average"),
     "mixed-types": Rule(_NOTE, "文件混有不同几何类型", "The file mixes kinds of geometry"),
     "days-read": Rule(_NOTE, "文本按日期读取", "Text was read as days"),
-    "day-numbers": Rule(_WARN, "数值按电子表格日期序号读取，请核对", "Numbers were read as the day numbers of a spreadsheet: look whether they are"),
-    "code-restored": Rule(_REPAIR, "代码丢失的前导零已补回（代码表中确有其码）", "A code's lost leading zero was put back: the code exists only with it"),
-    "short-code": Rule(_WARN, "代码比同列其他值短，疑似丢失前导零", "A code is shorter than its column's others: leading zeros may be lost"),
+    "day-numbers": Rule(
+        _WARN, "数值按电子表格日期序号读取，请核对", "Numbers were read as the day numbers of a spreadsheet: look whether they are"
+    ),
+    "code-restored": Rule(
+        _REPAIR, "代码丢失的前导零已补回（代码表中确有其码）", "A code's lost leading zero was put back: the code exists only with it"
+    ),
+    "short-code": Rule(
+        _WARN, "代码比同列其他值短，疑似丢失前导零", "A code is shorter than its column's others: leading zeros may be lost"
+    ),
     "name-completed": Rule(_NOTE, "被截断的字段名已按图层字段补全", "A field's name that was cut was completed from the layer's"),
     "name-cut": Rule(_NOTE, "字段名在第 10 字节处截断于字符中间", "A field's name was cut at 10 bytes, inside a character"),
-    "doubled-name": Rule(_WARN, "字段重名（不分大小写），已加序号", "Two fields have one name (whatever the letter case); an ordinal was added"),
-    "mixed-encodings": Rule(_WARN, "部分行的编码与其余不同，已逐行判定", "Some rows are in another encoding than the rest; decided row by row"),
+    "doubled-name": Rule(
+        _WARN, "字段重名（不分大小写），已加序号", "Two fields have one name (whatever the letter case); an ordinal was added"
+    ),
+    "mixed-encodings": Rule(
+        _WARN, "部分行的编码与其余不同，已逐行判定", "Some rows are in another encoding than the rest; decided row by row"
+    ),
     "bad-text": Rule(_REPAIR, "文本含无法解码的字节，已替换", "Bytes that are no text were replaced"),
     # kept rows, look at them
     "null-geometry": Rule(_NOTE, "没有几何，保留对象", "No geometry: the object is kept without a place"),

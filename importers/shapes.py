@@ -215,7 +215,7 @@ def is_degrees(crs: str) -> bool:
 
 
 def _bound_degrees(geometry: Objects, source: Source) -> bool:
-    bounds = shapely.total_bounds(geometry)
+    bounds = shapely.total_bounds(geometry) if len(geometry) else np.full(4, np.nan)
     return is_degrees(source.crs) and bool((np.abs(bounds) <= (360, 90, 360, 90)).all())
 
 

@@ -100,7 +100,8 @@ def check(wkb: ArrowArray, rows: Rows, explode: bool, report: Report, source: So
     changed |= _note_missing(geometry, refuse, rows, report)
     keep = np.flatnonzero(~refuse)
     kinds = kinds_of(geometry[keep])
-    bounds, has_z = shapely.total_bounds(geometry[keep]), bool(shapely.has_z(geometry[keep]).any())
+    bounds = shapely.total_bounds(geometry[keep]) if len(keep) else np.full(4, np.nan)
+    has_z = bool(shapely.has_z(geometry[keep]).any())
     if explode:
         take, parts, pieces = _explode(geometry, keep)
         return Checked(take, parts, pa.array(shapely.to_wkb(pieces), pa.binary()), int(refuse.sum()), bounds, has_z, kinds)

@@ -142,7 +142,7 @@ class Cluster:
     def _configure(self) -> None:
         """Write settings and login rules anew before each start: memory and the current account may have changed."""
         settings = tuned_settings(machine_memory_bytes()) | {
-            "wal_compression": "lz4" if int((self.data / "PG_VERSION").read_text()) >= _LZ4_SINCE else "on",
+            "wal_compression": "lz4" if (_first_number(self.data / "PG_VERSION") or 0) >= _LZ4_SINCE else "on",
             "unix_socket_directories": str(self.socket_dir),
             "log_directory": str(self.home / "log" / "postgresql"),
             **self.overrides,

@@ -185,6 +185,41 @@ import_run = Table(
     _must("started", _Instant),
     _may("finished", _Instant),
     _may("report", JSONB),
+    _may("moment", _Instant),
+    _may("layer_before", JSONB),
+    _may("layer_after", JSONB),
+    _may("undone_by", Uuid),
+    _may("undo_of", Uuid),
+)
+
+import_touch = Table(
+    "import_touch",
+    metadata,
+    _must("run", Uuid),
+    _must("oid", BigInteger),
+    _must("valid", TSTZRANGE),
+    _may("known", _Instant),
+    _may("cut", _Instant),
+)
+
+import_schedule = Table(
+    "import_schedule",
+    metadata,
+    _key("id", Uuid),
+    _must("path", Text),
+    _must("options", JSONB),
+    _must("every_s", Integer),
+    _must("starts_at", _Instant),
+    _must("next_at", _Instant),
+    _must("created_by", Text),
+    _must("created_at", _Instant),
+    _may("deleted_by", Text),
+    _may("deleted_at", _Instant),
+    _must("seen", JSONB),
+    _may("last_job", Uuid),
+    _may("last_at", _Instant),
+    _may("last_status", Text),
+    _may("last_result", JSONB),
 )
 
 import_finding = Table(

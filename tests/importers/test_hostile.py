@@ -110,7 +110,7 @@ def test_paths_that_leave_the_archive(name: str, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"x" * len(name), name.encode()))
     with pytest.raises(BadFile, match="leaves the archive") as caught:
         read(path)
-    assert caught.value.place == name.replace("\x00", "")
+    assert caught.value.place.replace("\\", "/") == name.replace("\\", "/")
     assert not (tmp_path.parent / "evil.geojson").exists()
 
 
@@ -191,7 +191,7 @@ def test_empty_files(tmp_path: Path) -> None:
     ):
         with pytest.raises(BadFile):
             read(path)
-    with pytest.raises(BadFile, match="not a file"):
+    with pytest.raises(BadFile, match="by its content"):
         read(tmp_path)
 
 

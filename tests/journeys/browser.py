@@ -1,11 +1,13 @@
 """A browser that watches itself: every console error, failed page script and request to another host is remembered."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, Route, expect
 
 CHROMIUM = "/usr/bin/chromium"
@@ -56,6 +58,20 @@ class Watched:
         """Zoom, lat, lon and pitch in the URL."""
         zoom, lat, lon, _, pitch = map(float, self.word("map").split("/"))
         return zoom, lat, lon, pitch
+
+    def arrives_at(self, lon: float, lat: float, within: float) -> None:
+        """Wait until the camera stands there, in degrees; however long a loaded machine flies."""
+        deadline = time.monotonic() + SETTLED_MS / 1000
+        while self.camera()[1:3] != pytest.approx((lat, lon), abs=within):
+            assert time.monotonic() < deadline, self.camera()
+            self.page.wait_for_timeout(100)
+
+    def tilts_to(self, pitch: float) -> None:
+        """Wait until the camera looks down at that angle."""
+        deadline = time.monotonic() + SETTLED_MS / 1000
+        while self.camera()[3] != pitch:
+            assert time.monotonic() < deadline, self.camera()
+            self.page.wait_for_timeout(100)
 
     def click_middle(self) -> None:
         """Click what the camera looks at."""

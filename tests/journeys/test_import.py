@@ -110,10 +110,14 @@ def drop(page: Page, path: Path) -> None:
     page.evaluate(DROP_BYTES, [path.name, base64.b64encode(path.read_bytes()).decode()])
 
 
+OPEN_LIST = ".ant-select-dropdown:not(.ant-select-dropdown-hidden)"
+
+
 def pick(page: Page, field: Locator, title: str | re.Pattern[str]) -> None:
     """Choose from a list of the page."""
     field.click()
-    page.locator(".ant-select-dropdown:not(.ant-select-dropdown-hidden) .ant-select-item-option", has_text=title).first.click()
+    page.locator(f"{OPEN_LIST} .ant-select-item-option", has_text=title).first.click()
+    expect(page.locator(OPEN_LIST)).to_have_count(0)
 
 
 def test_from_a_wrong_prj_to_a_report_and_back(

@@ -113,7 +113,7 @@ function Score({ quality }: { quality: Quality }) {
         size={92}
         percent={quality.score}
         strokeColor={scoreColor(quality.score)}
-        format={() => <b>{formatNumber(lang, quality.score)}</b>}
+        format={() => <b style={{ color: scoreColor(quality.score) }}>{formatNumber(lang, quality.score)}</b>}
         aria-label={words.quality}
       />
       <div>
