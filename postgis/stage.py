@@ -1,5 +1,6 @@
 """The staging side of an import: run rows, staged tables, keys, the difference to what is live, and the findings."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ SQL_TYPES: Mapping[FieldType, LiteralString] = {
     FieldType.JSON: "text",
 }
 _RECIPE_BYTES = 8
+_HOLD_S = 2.0  # an import that ended just now holds its layer until the database has noticed
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,11 @@ def prepare_session(connection: Connection) -> None:
 
 def start_run(connection: Connection, run: UUID, layer_id: str, source: str) -> None:
     """Register a run and hold it and its layer until the connection ends; Conflict when the layer is being imported already."""
-    if not _one(connection.execute(QUERIES["hold_layer"], {"layer": layer_id})):
+    deadline = time.monotonic() + _HOLD_S
+    while not _one(connection.execute(QUERIES["hold_layer"], {"layer": layer_id})):
+        if time.monotonic() < deadline:
+            time.sleep(0.05)
+            continue
         raise Conflict(f"layer {layer_id} is being imported already", f"图层 {layer_id} 正在导入", place="layer")
     connection.execute(QUERIES["hold_run"], {"run": run})
     connection.execute(QUERIES["start_run"], {"run": run, "layer": layer_id, "source": source})

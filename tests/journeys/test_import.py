@@ -117,7 +117,8 @@ def pick(page: Page, field: Locator, title: str | re.Pattern[str]) -> None:
     """Choose from a list of the page."""
     field.click()
     page.locator(f"{OPEN_LIST} .ant-select-item-option", has_text=title).first.click()
-    expect(page.locator(OPEN_LIST)).to_have_count(0)
+    page.keyboard.press("Tab")
+    expect(page.locator(OPEN_LIST)).to_have_count(0, timeout=LOOK_MS)
 
 
 def test_from_a_wrong_prj_to_a_report_and_back(
