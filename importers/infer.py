@@ -3,13 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import field as default
 
 from importers.base import Column
 from importers.match import Renamed, rename
 from importers.options import FieldOverride
-from postgis.stage import StagedColumn
 from twin.errors import BadParameter
 from twin.fields import BASE_COLUMNS, Field, FieldType, Role
 
@@ -133,11 +132,6 @@ class Inferred:
     def roles(self) -> Mapping[str, Role]:
         """Column name in the file → the role its values play."""
         return {self.sources[field.name]: field.role for field in self.fields if field.role and field.name in self.sources}
-
-    def hashed(self, columns: Sequence[StagedColumn]) -> tuple[StagedColumn, ...]:
-        """The columns a row's hash is made of, under the names they are to have: a row does not change by being matched."""
-        kept = (column for column in columns if column.name not in self.left_out)
-        return tuple(replace(column, name=self.matched.get(column.name, column.name)) for column in kept)
 
 
 def matched(
