@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,11 @@ _KINDS = (
     (pa.types.is_large_binary, None),
     (pa.types.is_fixed_size_binary, None),
 )
+
+
+_SETTLED = np.ones(256, np.bool_)
+"""Bytes of UTF-8 that end or begin nothing but U+0001–U+007F and U+4000–U+9FFF: all of them are their own NFC."""
+_SETTLED[0] = _SETTLED[0xC0:0xE4] = _SETTLED[0xEA:] = False
 
 
 def field_type(kind: pa.DataType) -> FieldType | None:
@@ -76,10 +82,18 @@ def _text(array: ArrowArray, rows: Rows, name: str, report: Report) -> ArrowArra
         values = [None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in array.to_pylist()]
         array = pa.array(values, pa.string())
     array = _valid(array.cast(pa.string()), rows, name, report)
+    if _is_settled(array):
+        return array
     if compute.any(compute.match_substring(array, "\x00")).as_py():
         array = compute.replace_substring(array, "\x00", "")
     normal: ArrowArray = compute.utf8_normalize(array, "NFC")
     return normal
+
+
+def _is_settled(array: ArrowArray) -> bool:
+    """Whether there is nothing but ASCII and Han characters of the main block, which have one form only: most columns, told by their bytes."""
+    data: Any = array.buffers()[2]
+    return data is None or not data.size or bool(_SETTLED[np.frombuffer(data, np.uint8)].all())
 
 
 def _valid(array: ArrowArray, rows: Rows, name: str, report: Report) -> ArrowArray:

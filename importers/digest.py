@@ -41,20 +41,18 @@ def _named(name: str, values: ArrowArray, kind: FieldType) -> ArrowArray:
 def _digests(texts: Sequence[ArrowArray], wkb: ArrowArray) -> ArrowArray:
     count = len(wkb)
     begun = arrow.repeat("", count)  # so that a row without a value is one nevertheless
-    joined = compute.binary_join_element_wise(begun, *texts, _END, null_handling="skip")
-    values, shapes = _slices(joined.cast(pa.binary())), _slices(wkb)
-    out = bytearray()
-    for value, shape in zip(values, shapes, strict=True):
-        digest = hashlib.sha256(value)
-        digest.update(shape)
-        out += digest.digest()[:DIGEST_BYTES]
+    values = compute.binary_join_element_wise(begun, *texts, _END, null_handling="skip").cast(pa.binary())
+    rows = compute.binary_join_element_wise(values, wkb, b"", null_handling="skip")
+    sha256 = hashlib.sha256
+    whole = np.frombuffer(b"".join([sha256(row).digest() for row in _slices(rows)]), np.uint8).reshape(count, -1)
     offsets = np.arange(0, DIGEST_BYTES * count + 1, DIGEST_BYTES, dtype=np.int32)
-    made: ArrowArray = arrow.Array.from_buffers(pa.binary(), count, [None, arrow.py_buffer(offsets), arrow.py_buffer(bytes(out))])
+    digests = np.ascontiguousarray(whole[:, :DIGEST_BYTES])
+    made: ArrowArray = arrow.Array.from_buffers(pa.binary(), count, [None, arrow.py_buffer(offsets), arrow.py_buffer(digests)])
     return made
 
 
 def _slices(array: ArrowArray) -> Iterator[memoryview]:
-    """The bytes of each value, empty for a null; nothing is copied."""
+    """The bytes of each value; nothing is copied."""
     buffers: Any = array.buffers()
     _, offsets, data = buffers
     view = memoryview(data) if data is not None else memoryview(b"")

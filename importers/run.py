@@ -22,6 +22,7 @@ from postgis.archives import check_kind
 from postgis.connect import IMPORTER, Database, connect
 from postgis.full import disk_full
 from postgis.jobs import JobRequest, submit
+from postgis.layers import recount
 from postgis.search import index_layer
 from postgis.stage import Against
 from postgis.stage_fill import fill
@@ -69,7 +70,7 @@ def sweep(database: Database) -> list[UUID]:
 def _import(run: Run, path: Path) -> ImportReport:
     """Every step in order."""
     known = stage_publish.known_layer(run.connection, run.layer)
-    meta, summary = steps.read(run, path)
+    meta, summary = steps.read(run, path, known)
     staged = Staged(path.name, meta, summary, run.staged, known)
     complete_names(run, staged)
     settle_values(run, staged)
@@ -114,6 +115,8 @@ def _finish(run: Run, draft: Draft, against: Against | None) -> ImportReport:
         published = _publish(run, draft, against)
     with run.timed("index"):
         run.say("index", 0, None)
+        if published.changed_oids is not None:
+            recount(run.connection, published.number)
         if published.added + published.changed < _LATER_FROM:
             index_layer(run.connection, published.number, published.changed_oids)
         else:
@@ -132,7 +135,7 @@ def _publish(run: Run, draft: Draft, against: Against | None) -> Published:
     known = staged.known.layer if staged.known else None
     spec = spec_of(run.layer, run.options, known, draft.inferred.fields)
     before = known.geometry_type if known and against else GeometryType.NONE
-    found = geometry_type(stage.geometry_types(run.connection, staged.staging), before)
+    found = geometry_type(stage.geometry_types(run.connection, staged.staging, everything=against is None), before)
     heights = draft.vertical_datum or spec.vertical_datum
     spec = spec.model_copy(update={"geometry_type": found, "min_zoom": draft.min_zoom, "vertical_datum": heights})
     divisions = stage_publish.has_divisions(run.connection)

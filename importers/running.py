@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 
 from importers.base import Finding
+from importers.doubled import Keys
 from importers.options import ImportOptions
 from importers.report import Progress
 from importers.rules import rule
@@ -47,6 +48,8 @@ class Run:
     tell: Tell
     staging: Staging | None = None
     """The staged tables, from the moment the first is made."""
+    keys: Keys | None = None
+    """What the rows' keys looked like while they were read."""
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each step took, as the report tells it."""
 

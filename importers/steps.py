@@ -1,14 +1,16 @@
 """The steps of an import before its publish, each a function of the run; `run.py` says their order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from importers.ahead import ahead
 from importers.base import ReadRequest, SourceMeta, Summary
 from importers.columns import column_name
 from importers.datum_check import check_datum, said
 from importers.digest import DIGEST, digested
+from importers.doubled import Keys
 from importers.draft import Staged
 from importers.infer import Inferred, matched
 from importers.options import IMPORTER_VERSION, REMOVAL_GUARD
@@ -22,6 +24,7 @@ from importers.spec import min_zoom
 from postgis import stage, stage_publish
 from postgis.stage import Against, KeyPlan, StagedColumn, Staging
 from postgis.stage_codes import report_codes
+from postgis.stage_publish import KnownLayer
 from twin.errors import BadFile, BadParameter, Conflict, TwinError
 from twin.fields import Role
 
@@ -29,7 +32,7 @@ _MOST_OUTSIDE = 0.5
 _KEY_FALLBACK = (Role.KEY, Role.CODE)
 
 
-def read(run: Run, path: Path) -> tuple[SourceMeta, Summary]:
+def read(run: Run, path: Path, known: KnownLayer | None) -> tuple[SourceMeta, Summary]:
     """The child reads, Arrow goes to staging, its findings to the run; BadFile when no row can be taken."""
     with run.timed("read"), private_folder() as folder:
         request = ReadRequest(path=path, folder=folder, table=run.options.table, encoding=run.options.encoding, explode=run.options.explode)
@@ -46,7 +49,7 @@ def read(run: Run, path: Path) -> tuple[SourceMeta, Summary]:
             place=path.name,
         )
     with run.timed("stage"):
-        stage.analyze(run.connection, run.staged, "rows")
+        stage.analyze(run.connection, run.staged, "rows", rough=known is not None and known.has_rows)
     if run.options.explode and summary.rows > summary.features - summary.refused:
         run.note("exploded", f"{summary.features} → {summary.rows}")
     return meta, summary
@@ -57,15 +60,13 @@ def _stage(run: Run, process: Reading, meta: SourceMeta) -> None:
     columns = tuple(StagedColumn(column.name, column_name(at), column.type) for at, column in enumerate(meta.columns))
     run.staging = Staging(run.id, columns)
     stage.make_rows(run.connection, run.staging)
+    key = _said_key(run, [column.name for column in columns])
+    run.keys = Keys(key or "", next((column.column for column in columns if column.name == key), None))
     try:
         batches = process.batches()
-        stage.stream_in(
-            run.database,
-            run.staging.name("rows"),
-            pa.RecordBatchReader.from_batches(
-                batches.schema.append(DIGEST), digested(_count(run, batches, meta.total), meta.columns, run.options.match)
-            ),
-        )
+        with ahead(run.keys.watched(digested(iter(batches), meta.columns, run.options.match))) as rows:
+            stream = pa.RecordBatchReader.from_batches(batches.schema.append(DIGEST), _count(run, rows, meta.total))
+            stage.stream_in(run.database, run.staging.name("rows"), stream)
     except TwinError:
         raise
     except Exception:
@@ -73,7 +74,7 @@ def _stage(run: Run, process: Reading, meta: SourceMeta) -> None:
         raise
 
 
-def _count(run: Run, batches: pa.RecordBatchReader, total: int | None) -> Iterator[pa.RecordBatch]:
+def _count(run: Run, batches: Iterator[pa.RecordBatch], total: int | None) -> Iterator[pa.RecordBatch]:
     done = 0
     for batch in batches:
         yield batch
@@ -95,18 +96,26 @@ def fields_of(run: Run, staged: Staged) -> Inferred:
 
 def key_of(run: Run, staged: Staged, inferred: Inferred) -> str:
     """The column that names features: said, else that of the last import, else one whose name and values fit, else none."""
-    names = {column.name for column in staged.meta.columns}
-    if run.options.key:
-        if run.options.key not in names:
-            raise BadParameter(f"the file has no column {run.options.key}", f"文件没有列 {run.options.key}", place="key")
-        return run.options.key
-    before = stage.previous_report(run.connection, run.layer, run.source)
-    if before is not None:
-        last = str(before.get("key", ""))
-        return last if last in names else next((column for column, field in inferred.matched.items() if field == last), "")
+    names = [column.name for column in staged.meta.columns]
+    if run.options.key and run.options.key not in names:
+        raise BadParameter(f"the file has no column {run.options.key}", f"文件没有列 {run.options.key}", place="key")
+    said = _said_key(run, names)
+    if said is not None:
+        return said or next((column for column, field in inferred.matched.items() if field == _last_key(run)), "")
     roles = {item.role: inferred.sources[item.name] for item in inferred.fields if item.role and item.name in inferred.sources}
     candidates = [roles[role] for role in _KEY_FALLBACK if role in roles]
     return next((name for name in candidates if stage.is_key(run.connection, staged.staging, staged.column(name))), "")
+
+
+def _said_key(run: Run, names: Sequence[str]) -> str | None:
+    """What is known of the key before any row is read: the options or the last import say it, "" where the file has no such column."""
+    key = run.options.key or _last_key(run)
+    return key if key is None or key in names else ""
+
+
+def _last_key(run: Run) -> str | None:
+    before = stage.previous_report(run.connection, run.layer, run.source)
+    return None if before is None else str(before.get("key", ""))
 
 
 def compare(run: Run, staged: Staged, inferred: Inferred, key: str, move: Move) -> tuple[Against | None, Mapping[str, int]]:
@@ -115,8 +124,9 @@ def compare(run: Run, staged: Staged, inferred: Inferred, key: str, move: Move) 
     roles = staged.rows(inferred, divisions=False, only_needed=False)
     recipe = f"{IMPORTER_VERSION}|{move.recipe}|{staged.meta.encoding.lower()}|{run.options.explode}"
     plan = KeyPlan(staged.column(key) if key else None, recipe, roles.role(Role.PLAN), roles.role(Role.VALID_TO))
-    stage.make_keys(run.connection, staged.staging, plan)
-    if key:
+    differ = run.keys is not None and run.keys.key == key and run.keys.differ()
+    stage.make_keys(run.connection, staged.staging, plan, differ)
+    if key and not differ:
         stage.report_keys(run.connection, staged.staging)
     known = staged.known
     if known is None or not known.has_rows:

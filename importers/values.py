@@ -101,6 +101,8 @@ def _restore(run: Run, staged: Staged, column: Column, held: StagedColumn, *, la
     """Land use by its code list, postcodes by their six digits; a column of numbers becomes text either way."""
     if column.type is FieldType.NUMBER:
         return
+    if run.keys and run.keys.key == column.name:
+        run.keys = None  # what was 1 may be 01 now, and another row's key
     if column.type is FieldType.INTEGER:
         staged.staging = run.staging = values.make_text(run.connection, staged.staging, held)
         _retype(staged, column, FieldType.TEXT)

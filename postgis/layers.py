@@ -95,6 +95,11 @@ def update_extent(connection: Connection, number: int) -> bool:
     return bool(row and row[0])
 
 
+def recount(connection: Connection, number: int) -> None:
+    """The same after a change that is visible already; who shows the catalogue is told when it says something else."""
+    connection.execute(_QUERIES["recount"], {"number": number})
+
+
 def read_layers(connection: Connection) -> list[Layer]:
     """All layers, whatever their access, in order of id."""
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:

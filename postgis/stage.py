@@ -209,8 +209,10 @@ def make_moved(connection: Connection, staging: Staging) -> None:
     connection.commit()
 
 
-def analyze(connection: Connection, staging: Staging, what: str) -> None:
-    """Statistics of a staged table. Commits."""
+def analyze(connection: Connection, staging: Staging, what: str, rough: bool = False) -> None:
+    """Statistics of a staged table, `rough` from a tenth of the usual sample. Commits."""
+    if rough:
+        connection.execute(QUERIES["rough_statistics"])
     connection.execute(compose("analyze", staging, table=staging.table(what)))
     connection.commit()
 
@@ -233,17 +235,21 @@ def is_key(connection: Connection, staging: Staging, column: StagedColumn) -> bo
     return bool(_one(connection.execute(compose("is_key", staging, column=sql.Identifier(column.column)))))
 
 
-def geometry_types(connection: Connection, staging: Staging) -> frozenset[str]:
-    """PostGIS names of the geometry types (`MULTIPOLYGON`), as staged and as repaired."""
-    headers = [bytes(row[0]) for row in connection.execute(compose("geometry_headers", staging))]
+def geometry_types(connection: Connection, staging: Staging, everything: bool) -> frozenset[str]:
+    """PostGIS names of the geometry types (`MULTIPOLYGON`) of all rows, or of new and changed ones, as staged and as repaired."""
+    parts = {"needed": sql.SQL("")} if everything else {}
+    headers = [bytes(row[0]) for row in connection.execute(compose("geometry_headers", staging, **parts))]
     return frozenset(str(row[0]) for row in connection.execute(compose("geometry_types", staging), {"headers": headers}))
 
 
 # keys and difference
 
 
-def make_keys(connection: Connection, staging: Staging, plan: KeyPlan) -> None:
-    """The view `keys`: rows with their key and hash, the recipe's digest before the row's. A key that comes again gets an ordinal. Commits."""
+def make_keys(connection: Connection, staging: Staging, plan: KeyPlan, differ: bool = False) -> None:
+    """The view `keys`: rows with their key and hash, the recipe's digest before the row's. A key that comes again gets an ordinal. Commits.
+
+    `differ`: it is known already that each row has a key and no two share one.
+    """
     own = sql.SQL("r.{}::text").format(sql.Identifier(plan.column.column)) if plan.column else sql.SQL("NULL::text")
     parts = {
         "own": own,
@@ -252,10 +258,14 @@ def make_keys(connection: Connection, staging: Staging, plan: KeyPlan) -> None:
         "valid_to": instant(plan.valid_to),
         "recipe": sql.Literal(sha256(plan.recipe.encode()).digest()[:_RECIPE_BYTES]),
     }
-    doubled = _one(connection.execute(compose("any_doubled", staging, **parts)))
-    connection.execute(compose("make_odd" if doubled else "no_odd", staging, **parts))
-    connection.execute(compose("analyze", staging, table=staging.table("odd")))
-    connection.execute(compose("make_keys", staging, **parts))
+    if differ:
+        plain = own if plan.column else sql.SQL("encode(substr(r.digest, 1, 16), 'hex')")
+        connection.execute(compose("make_plain_keys", staging, **parts, plain=plain))
+    else:
+        doubled = _one(connection.execute(compose("any_doubled", staging, **parts)))
+        connection.execute(compose("make_odd" if doubled else "no_odd", staging, **parts))
+        connection.execute(compose("analyze", staging, table=staging.table("odd")))
+        connection.execute(compose("make_keys", staging, **parts))
     connection.commit()
 
 
@@ -293,6 +303,7 @@ class Against:
             "source": sql.Literal(self.source),
             "moment": sql.Literal(self.moment) if self.moment else sql.SQL("now()"),
             "planned": sql.Literal(self.planned),
+            "same_plan": sql.SQL("coalesce(o.plan, '') = coalesce(k.plan, '')" if self.planned else "true"),
             "ends": sql.Literal(self.ends),
             "edited": sql.SQL(QUERIES["edited"]).format(number=sql.Literal(self.number)) if self.file_wins else sql.SQL("false"),
         }

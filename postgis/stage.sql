@@ -2,7 +2,7 @@
 
 -- session --
 SELECT set_config('timezone', 'UTC', false), set_config('jit', 'off', false), set_config('client_min_messages', 'warning', false),
-       set_config('client_connection_check_interval', '2s', false)
+       set_config('client_connection_check_interval', '2s', false), set_config('parallel_tuple_cost', '0', false)
 
 -- start_run --
 INSERT INTO twin.import_run (id, layer_id, source) VALUES (%(run)s, %(layer)s, %(source)s)
@@ -57,6 +57,9 @@ ALTER TABLE {rows} ALTER wkb SET STATISTICS 0, ALTER digest SET STATISTICS 0
 -- make_moved --
 CREATE UNLOGGED TABLE {moved} (rid bigint NOT NULL, wkb bytea) WITH (autovacuum_enabled = false)
 
+-- rough_statistics --
+SELECT set_config('default_statistics_target', '10', true)
+
 -- analyze --
 ANALYZE {table}
 
@@ -69,7 +72,7 @@ SELECT s.attname, s.n_distinct, s.null_frac FROM pg_stats s WHERE s.schemaname =
 SELECT count(*) = count({column}) AND count(DISTINCT {column}) = count(DISTINCT "row") FROM {rows}
 
 -- geometry_headers --
-SELECT DISTINCT substr(wkb, 1, 5) FROM {rows} WHERE wkb IS NOT NULL
+SELECT DISTINCT substr(r.wkb, 1, 5) FROM {rows} r {needed} WHERE r.wkb IS NOT NULL
 
 -- geometry_types --
 -- One shape for each kind of header tells its type.
@@ -98,30 +101,41 @@ WHERE nth > 1
 
 -- make_keys --
 CREATE VIEW {keys} AS
-SELECT r.*, {recipe}::bytea || r.digest AS hash, coalesce(o.key, {key}) AS key, coalesce(o.nth, 1) AS nth, {own} IS NULL AS keyless,
+SELECT r.*, r.ctid AS place, {recipe}::bytea || r.digest AS hash, coalesce(o.key, {key}) AS key, coalesce(o.nth, 1) AS nth, {own} IS NULL AS keyless,
        {plan} AS plan, coalesce({valid_to} <= now(), false) AS over
 FROM {rows} r LEFT JOIN {odd} o ON o.rid = r.rid
 
+-- make_plain_keys --
+-- The same where each row has a key of its own.
+CREATE VIEW {keys} AS
+SELECT r.*, r.ctid AS place, {recipe}::bytea || r.digest AS hash, {plain} AS key, 1::bigint AS nth, {own} IS NULL AS keyless, {plan} AS plan,
+       coalesce({valid_to} <= now(), false) AS over
+FROM {rows} r
+
 -- known_live --
 -- The versions of this source that the file is compared with: the one at the moment of change, else the first to come.
+-- Two queries in one: each can be shared by several processes, a subquery under OR cannot.
 SELECT oid, source_key, plan, content_hash, valid, sys, false AS past FROM {live} o
-WHERE source = {source} AND ({planned} OR plan IS NULL)
-  AND (valid @> {moment} OR (lower(valid) > {moment} AND NOT EXISTS (
-        SELECT FROM {live} e WHERE e.source = o.source AND e.source_key = o.source_key AND e.plan IS NOT DISTINCT FROM o.plan
-          AND coalesce(lower(e.valid), '-infinity') < lower(o.valid))))
+WHERE source = {source} AND ({planned} OR plan IS NULL) AND valid @> {moment}
+UNION ALL
+SELECT oid, source_key, plan, content_hash, valid, sys, false FROM {live} o
+WHERE source = {source} AND ({planned} OR plan IS NULL) AND lower(valid) > {moment} AND NOT EXISTS (
+    SELECT FROM {live} e WHERE e.source = o.source AND e.source_key = o.source_key AND e.plan IS NOT DISTINCT FROM o.plan
+        AND coalesce(lower(e.valid), '-infinity') < lower(o.valid))
 
 -- make_diff --
--- The rows of the file that stand for no version (added) or for one that is otherwise (changed).
+-- The rows of the file that stand for no version (added) or for one that is otherwise (changed), and where each of them is staged: a few are
+-- fetched from there without a look at all the others.
 CREATE UNLOGGED TABLE {diff} WITH (autovacuum_enabled = false) AS
-SELECT k.rid, o.oid, o.valid, o.sys, false AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
-FROM {keys} k LEFT JOIN ({known}) o ON o.source_key = k.key AND coalesce(o.plan, '') = coalesce(k.plan, '')
+SELECT k.rid, k.place, o.oid, o.valid, o.sys, false AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
+FROM {keys} k LEFT JOIN ({known}) o ON o.source_key = k.key AND {same_plan}
 WHERE o.oid IS NULL OR o.content_hash IS DISTINCT FROM k.hash OR {edited}
 
 -- make_diff_with_past --
 -- The same where a row that is itself over may stand for a past version that is known now.
 CREATE UNLOGGED TABLE {diff} WITH (autovacuum_enabled = false) AS
-SELECT k.rid, o.oid, o.valid, o.sys, coalesce(o.past, false) AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
-FROM {keys} k LEFT JOIN ({known} {ended}) o ON o.source_key = k.key AND coalesce(o.plan, '') = coalesce(k.plan, '') AND (k.over OR NOT o.past)
+SELECT k.rid, k.place, o.oid, o.valid, o.sys, coalesce(o.past, false) AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
+FROM {keys} k LEFT JOIN ({known} {ended}) o ON o.source_key = k.key AND {same_plan} AND (k.over OR NOT o.past)
 WHERE o.oid IS NULL OR o.content_hash IS DISTINCT FROM k.hash OR {edited}
 
 -- count_known --
@@ -131,7 +145,7 @@ SELECT count(*) FROM ({known}) o
 -- Each version that no row of the file stands for.
 INSERT INTO {diff} (oid, valid, sys, past, action)
 SELECT o.oid, o.valid, o.sys, false, 'removed' FROM ({known}) o
-WHERE NOT EXISTS (SELECT FROM {keys} k WHERE k.key = o.source_key AND coalesce(k.plan, '') = coalesce(o.plan, ''))
+WHERE NOT EXISTS (SELECT FROM {keys} k WHERE k.key = o.source_key AND {same_plan})
 
 -- edited --
 -- A version that no import wrote; imports of before moments were kept are taken to have written all there was then.
@@ -153,7 +167,7 @@ SELECT action, count(*) FROM {diff} GROUP BY action
 SELECT r.rid, r.wkb FROM {rows} r {needed} WHERE r.wkb IS NOT NULL
 
 -- needed --
-JOIN {diff} d ON d.rid = r.rid AND d.action IN ('added', 'changed')
+JOIN {diff} d ON d.place = r.ctid AND d.action IN ('added', 'changed')
 
 -- make_fixed --
 -- Rows whose geometry cannot be stored as it is: refused (outside longitude and latitude) or repaired, keeping dimension and, of the two

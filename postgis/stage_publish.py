@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg import sql
 
-from postgis.layers import LayerSpec, make_layer, reserve_layer, update_extent
+from postgis.layers import LayerSpec, make_layer, reserve_layer
 from postgis.queries import load_queries
 from postgis.stage import Against, Connection, Staging, compose
 from postgis.stage_rows import QUERIES as ROW_QUERIES
@@ -135,7 +135,6 @@ def publish_difference(connection: Connection, publish: Publish, against: Agains
     added, changed = _row(connection, compose("count_fresh", staging, QUERIES))
     published = _after(connection, publish, against, now, (int(added), int(changed)))
     removed = _row(connection, compose("removed_oids", staging, QUERIES, **parts))[0] or []
-    update_extent(connection, number)
     return replace(published, changed_oids=[*put, *removed])
 
 
