@@ -27,7 +27,9 @@ from psycopg import sql
 from pyogrio.raw import write_arrow
 
 from importers.options import ImportOptions
+from importers.report import Progress
 from importers.run import import_file
+from importers.running import STEPS
 from postgis import twins
 from postgis.cluster import Cluster
 from postgis.connect import IMPORTER, Database, connect
@@ -96,13 +98,19 @@ def by_us(path: Path, database: Database, layer: str) -> dict[str, Any]:
 
 def take(path: Path, database: Database, layer: str) -> None:
     """The process behind `by_us`."""
+    told: dict[str, float] = {}  # when each step began; "index" begins when the publish is committed
     began = time.perf_counter()
-    report = import_file(database, path, ImportOptions(layer=layer, key="bid"))
-    took = time.perf_counter() - began
+    report = import_file(database, path, ImportOptions(layer=layer, key="bid"), lambda said: note(told, said))
     peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     seconds = report.seconds.model_dump()
+    took = told[STEPS["index"][1]] - began
     counts = {name: getattr(report, name) for name in ("added", "changed", "unchanged", "removed", "number")}
-    print(json.dumps(counts | {"s": took - seconds["index"], "mb": sum(peaks), "steps": seconds}))
+    print(json.dumps(counts | {"s": took, "mb": sum(peaks), "steps": seconds}))
+
+
+def note(told: dict[str, float], said: Progress) -> None:
+    """Remember when a step began."""
+    told.setdefault(said.step_en, time.perf_counter())
 
 
 def after_the_publish(database: Database, number: int) -> tuple[float, float]:
