@@ -45,7 +45,7 @@ SELECT t.*, {valid} AS valid_now, coalesce(known_oid, nextval({sequence})) AS as
 -- next_known --
 -- The next change that is known to come after the version a row stands for.
 (SELECT min(lower(k.valid)) FROM (SELECT oid, plan, valid FROM {live} UNION ALL SELECT oid, plan, valid FROM {past} WHERE upper_inf(sys)) k
- WHERE k.oid = t.oid AND k.plan IS NOT DISTINCT FROM t.plan AND lower(k.valid) >= upper(t.valid_was))
+ WHERE NOT upper_inf(t.valid_was) AND k.oid = t.oid AND k.plan IS NOT DISTINCT FROM t.plan AND lower(k.valid) >= upper(t.valid_was))
 
 -- spans --
 -- The time of which each object is told anew: a change from V to the end of the version it stands for (or beyond, to an end it gives), of a
