@@ -142,6 +142,7 @@ def compare(run: Run, staged: Staged, inferred: Inferred, key: str, move: Move) 
         past,
         ends=mode != "append",
         file_wins=mode == "replace",
+        begins=not run.options.correct and roles.role(Role.VALID_FROM) is None,
     )
     counts = stage.make_diff(run.connection, staged.staging, against, staged.summary.rows)
     _guard(run, counts)

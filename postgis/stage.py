@@ -293,9 +293,13 @@ class Against:
     """Whether what the file does not have is ended."""
     file_wins: bool = False
     """Whether a row edited since its import is changed back although the file did not change."""
+    begins: bool = False
+    """Whether a row holds from `moment` on although the same is known to begin later."""
 
     def parts(self) -> dict[str, sql.Composable]:
-        """Fragments: live and past table, source, moment."""
+        """Fragments: live and past table, source, moment, and what makes a version be written anew although the file says the same."""
+        again = [sql.SQL(QUERIES["edited"]).format(number=sql.Literal(self.number))] if self.file_wins else []
+        again += [sql.SQL("lower(o.valid) > {}").format(sql.Literal(self.moment))] if self.begins and self.moment else []
         return {
             "live": sql.Identifier("twin", f"object_{self.number}"),
             "past": sql.Identifier("twin", f"object_past_{self.number}"),
@@ -305,7 +309,7 @@ class Against:
             "planned": sql.Literal(self.planned),
             "same_plan": sql.SQL("coalesce(o.plan, '') = coalesce(k.plan, '')" if self.planned else "true"),
             "ends": sql.Literal(self.ends),
-            "edited": sql.SQL(QUERIES["edited"]).format(number=sql.Literal(self.number)) if self.file_wins else sql.SQL("false"),
+            "edited": sql.SQL(" OR ").join([*again, sql.SQL("false")]),
         }
 
 
@@ -314,6 +318,8 @@ def make_diff(connection: Connection, staging: Staging, against: Against, rows: 
     parts = against.parts()
     parts["ended"] = compose("ended", staging, **parts) if against.past else sql.SQL("")
     parts["known"] = compose("known_live", staging, **parts)
+    if against.moment:
+        parts["known"] = compose("known_then", staging, **parts, known_now=parts["known"])
     if against.past:
         connection.execute(compose("make_diff_with_past", staging, **parts))
     else:

@@ -121,7 +121,17 @@ UNION ALL
 SELECT oid, source_key, plan, content_hash, valid, sys, false FROM {live} o
 WHERE source = {source} AND ({planned} OR plan IS NULL) AND lower(valid) > {moment} AND NOT EXISTS (
     SELECT FROM {live} e WHERE e.source = o.source AND e.source_key = o.source_key AND e.plan IS NOT DISTINCT FROM o.plan
-        AND coalesce(lower(e.valid), '-infinity') < lower(o.valid))
+        AND coalesce(lower(e.valid), '-infinity') < lower(o.valid) AND coalesce(upper(e.valid) > {moment}, true))
+
+-- known_then --
+-- The same for a moment that may be past: what has ended since comes before any live version.
+WITH ended_since AS MATERIALIZED (
+    SELECT DISTINCT ON (source_key, plan) oid, source_key, plan, content_hash, valid, sys, false AS past FROM {past} p
+    WHERE source = {source} AND ({planned} OR plan IS NULL) AND upper_inf(sys) AND upper(valid) > {moment} ORDER BY source_key, plan, valid
+)
+SELECT * FROM ({known_now}) o
+WHERE NOT EXISTS (SELECT FROM ended_since e WHERE e.source_key = o.source_key AND coalesce(e.plan, '') = coalesce(o.plan, ''))
+UNION ALL SELECT * FROM ended_since
 
 -- make_diff --
 -- The rows of the file that stand for no version (added) or for one that is otherwise (changed), and where each of them is staged: a few are
@@ -158,7 +168,7 @@ UNION ALL SELECT * FROM (
     SELECT DISTINCT ON (source_key, plan) oid, source_key, plan, content_hash, valid, sys, true AS past FROM {past} p
     WHERE source = {source} AND upper_inf(sys) AND NOT EXISTS (
         SELECT FROM {live} e WHERE e.source = p.source AND e.source_key = p.source_key AND e.plan IS NOT DISTINCT FROM p.plan)
-    ORDER BY source_key, plan, lower(valid) DESC) ended
+    ORDER BY source_key, plan, lower(valid) DESC) ended WHERE upper(valid) <= {moment}
 
 -- count_diff --
 SELECT action, count(*) FROM {diff} GROUP BY action

@@ -118,7 +118,7 @@ def publish_difference(connection: Connection, publish: Publish, against: Agains
         connection.execute(QUERIES["ensure_shape"], {"number": number})
     connection.execute(compose("lock_rows", staging, QUERIES, **against.parts()))
     now: datetime = _row(connection, QUERIES["moment"])[0]
-    parts = against.parts() | _moments(publish, now) | {"sequence": sql.Literal(f"twin.oid_{number}")}
+    parts = _parts(publish, against, now)
     connection.execute(compose("make_fresh", staging, QUERIES, **parts, prepared=object_rows(staging, publish.rows)))
     expected, taken = _row(connection, compose("take_old", staging, QUERIES, **parts))
     if expected != taken:
@@ -127,8 +127,6 @@ def publish_difference(connection: Connection, publish: Publish, against: Agains
             f"导入期间有 {expected - taken} 行被编辑，请重新导入",
         )
     put = _row(connection, compose("put_fresh", staging, QUERIES, **parts))[0] or []
-    connection.execute(compose("note_taken", staging, QUERIES, **parts))
-    connection.execute(compose("note_ends", staging, QUERIES, **parts))
     if publish.rows.has_z:
         connection.execute(compose("take_old_shapes", staging, QUERIES, **parts))
         connection.execute(compose("put_shapes", staging, QUERIES, **parts))
@@ -138,20 +136,29 @@ def publish_difference(connection: Connection, publish: Publish, against: Agains
     return replace(published, changed_oids=[*put, *removed])
 
 
-def _moments(publish: Publish, now: datetime) -> dict[str, sql.Composable]:
-    """T, V and the valid times of fresh rows. With `correct` a changed row keeps the valid times it had."""
-    moment = sql.Literal(publish.valid_from or now)
-    since = sql.SQL("coalesce(s.valid_from, {})").format(moment)
-    end = sql.SQL("s.valid_to") if publish.rows.role(Role.VALID_TO) else sql.SQL("upper(s.valid_was)")
-    fresh = sql.SQL("tstzrange(greatest(since, {ended}), CASE WHEN {end} > since THEN {end} END)").format(ended=sql.SQL("p.ended"), end=end)
-    kept = sql.SQL("CASE WHEN s.action = 'changed' THEN s.valid_was ELSE {} END").format(fresh)
-    return {
+def _parts(publish: Publish, against: Against, now: datetime) -> dict[str, sql.Composable]:
+    """Fragments of a difference: T, V, the valid times of fresh rows, and the time of which each object is told anew."""
+    parts = against.parts() | {
+        "sequence": sql.Literal(f"twin.oid_{against.number}"),
         "now": sql.Literal(now),
-        "moment_or_now": moment,
-        "since": since,
-        "valid": kept if publish.correct else fresh,
+        "moment_or_now": sql.Literal(publish.valid_from or now),
+        "since": sql.SQL("coalesce(s.valid_from, {})").format(sql.Literal(publish.valid_from or now)),
         "correct": sql.Literal(publish.correct),
+        "before": sql.SQL(QUERIES["before"]),
+        "after": sql.SQL(QUERIES["after"]),
     }
+    filled = {"plan_of": sql.SQL("n.plan"), "believed": _fill("believed", **parts), "valid": _valid_of_fresh(publish, parts)}
+    if against.planned:
+        filled["plan_of"] = _fill("plan_of_removed", **parts)
+    return parts | filled | {"spans": compose("spans", publish.staging, QUERIES, **parts, **filled)}
+
+
+def _valid_of_fresh(publish: Publish, parts: Mapping[str, sql.Composable]) -> sql.Composable:
+    """From V until the next change that is known, or the end a row gives. With `correct` a changed row keeps the valid times it had."""
+    later = _fill("next_known", **parts) if publish.rows.role(Role.VALID_TO) else sql.SQL("upper(t.valid_was)")
+    end = sql.SQL("coalesce(t.valid_to, CASE WHEN t.valid_from IS NULL AND lower(t.valid_was) > since THEN lower(t.valid_was) ELSE {} END)")
+    fresh = sql.SQL("(SELECT tstzrange(since, CASE WHEN u > since THEN u END) FROM (SELECT {}) e (u))").format(end.format(later))
+    return sql.SQL("CASE WHEN t.action = 'changed' THEN t.valid_was ELSE {} END").format(fresh) if publish.correct else fresh
 
 
 def _after(connection: Connection, publish: Publish, against: Against, now: datetime, written: tuple[int, int]) -> Published:

@@ -91,13 +91,9 @@ class TestUndo:
         """Late, present, announced and correcting imports in every mode, at random, undone one after the other."""
         dice, path, now = random.Random(4), tmp_path / "any.geojson", datetime.now(UTC)
         town.take(write(path, {f"k{n}": n for n in range(1, 13)}), valid_from=now - timedelta(days=900))
-        steps = []
-        late, to_come = (sorted(dice.sample(range(1, 400), 4)) for _ in range(2))
-        for moment in [
-            *(now - timedelta(days=days) for days in reversed(late)),
-            *[None] * 6,
-            *(now + timedelta(days=days) for days in to_come),
-        ]:
+        steps, days = [], [*(-day for day in dice.sample(range(1, 400), 4)), *[None] * 6, *dice.sample(range(1, 400), 4)]
+        dice.shuffle(days)
+        for moment in (None if day is None else now + timedelta(days=day) for day in days):
             before = picture(town, "any"), card(town, "any")
             heights = {f"k{n}": dice.randint(1, 6) for n in dice.sample(range(1, 16), dice.randint(4, 13))}
             options = {"mode": dice.choice(["diff", "append", "replace"]), "valid_from": moment, "correct": dice.random() < 0.3}
