@@ -98,12 +98,12 @@ def by_us(path: Path, database: Database, layer: str) -> dict[str, Any]:
 
 def take(path: Path, database: Database, layer: str) -> None:
     """The process behind `by_us`."""
-    told: dict[str, float] = {}  # when each step began; "index" begins when the publish is committed
+    told: dict[str, float] = {}  # when each step began; "count" begins when the publish is committed
     began = time.perf_counter()
     report = import_file(database, path, ImportOptions(layer=layer, key="bid"), lambda said: note(told, said))
     peaks = [resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     seconds = report.seconds.model_dump()
-    took = told[STEPS["index"][1]] - began
+    took = told[STEPS["count"][1]] - began
     counts = {name: getattr(report, name) for name in ("added", "changed", "unchanged", "removed", "number")}
     print(json.dumps(counts | {"s": took, "mb": sum(peaks), "steps": seconds}))
 

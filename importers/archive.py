@@ -1,17 +1,15 @@
 """An archive of ready-made tiles becomes a layer: checked in the child, kept as a blob, and published in one transaction."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from uuid import UUID, uuid4
-
-import psycopg
 
 from importers.base import ArchiveMeta, Member, ReadRequest
 from importers.options import ImportOptions
 from importers.process import private_folder, reading
 from importers.report import ImportReport, Progress, Seconds
+from importers.running import fail_run, in_our_words
 from importers.sniff import is_pmtiles
 from importers.spec import known_spec
 from importers.unpack import read_head
@@ -21,7 +19,7 @@ from postgis.blobs import Blob, BlobStore
 from postgis.connect import IMPORTER, Database, connect
 from postgis.layers import MAX_NAME_BYTES, LayerSpec
 from postgis.stage import Connection
-from twin.errors import BadFile, Conflict, OperationError, TwinError
+from twin.errors import BadFile, Conflict, OperationError
 from twin.fields import BASE_COLUMNS, BASE_ROLES, Field, FieldType, Role
 from twin.layer import Access, GeometryType, LayerKind
 
@@ -42,16 +40,14 @@ def import_archive(database: Database, home: Path | None, path: Path, options: I
     if home is None:
         raise OperationError("an archive of tiles needs a home to be kept in", "瓦片文件需要数据目录存放")
     run = uuid4()
-    with connect(database, IMPORTER) as connection:
+    with in_our_words(), connect(database, IMPORTER) as connection:
         stage.prepare_session(connection)
         check_kind(connection, layer, LayerKind.TILES)
         stage.start_run(connection, run, layer, options.source or layer)
         try:
             return _Archive(connection, home, options, layer, run, tell).all(path.resolve())
         except BaseException as exc:
-            with suppress(psycopg.Error):
-                connection.rollback()
-                stage.fail_run(connection, run, exc.message_en if isinstance(exc, TwinError) else type(exc).__name__)
+            fail_run(connection, run, exc)
             raise
 
 

@@ -92,7 +92,7 @@ def open_dataset(dataset: Dataset, report: Report) -> Opened:
         columns=columns,
         total=total,
     )
-    return Opened(meta, _chunks(dataset, columns, report))
+    return Opened(meta, _all_of(dataset, total, _chunks(dataset, columns, report)))
 
 
 def tables(path: Path, name: str) -> tuple[tuple[str, bool], ...]:
@@ -179,6 +179,28 @@ def _chunks(dataset: Dataset, columns: Sequence[Column], report: Report) -> Iter
                 f"reading stopped after row {first - 1}: {exc}", f"读到第 {first - 1} 行后出错：{exc}", place=f"row {first}"
             ) from exc
         _report_warnings(caught, report)
+
+
+def _all_of(dataset: Dataset, total: int | None, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+    """The chunks, and BadFile when they end before the table does: SQLite for one ends a query without a word when it has no memory."""
+    seen = 0
+    for chunk in chunks:
+        seen += len(chunk.rows)
+        yield chunk
+    if total and seen < total and seen < (there := _count_ids(dataset)):
+        raise BadFile(
+            f"only {seen} of {there} rows could be read: the file is broken, or a row needs more memory than a reader may use",
+            f"{there} 行中只读出 {seen} 行：文件已损坏，或某一行所需内存超出限额",
+            place=f"row {seen + 1}",
+        )
+
+
+def _count_ids(dataset: Dataset) -> int:
+    """Rows that are there, their shapes left alone: the count a file tells of itself may be stale, or count deleted rows."""
+    try:
+        return len(ogr.read(dataset.path, layer=dataset.layer, columns=[], read_geometry=False, return_fids=True, **dataset.options)[1])
+    except pyogrio.errors.DataSourceError as exc:
+        raise unreadable(dataset.path, exc) from exc
 
 
 def _chunk(

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from importers.base import Finding, ReadRequest, SourceMeta, Summary
 from importers.geos import arrow
+from importers.memory import says_starved, too_much_memory
 from importers.messages import MESSAGE, EndMessage, ErrorMessage, FindingMessage, MetaMessage
 from importers.pinned import gdal_environment
 from twin.errors import BadFile, BadParameter, OperationError, TooLarge, TwinError
@@ -40,7 +41,7 @@ class Reading:
     messages: IO[str]
     spool: IO[str]
     errors: IO[bytes]
-    deadline_s: float
+    limits: Limits
     meta: SourceMeta | None = None
     summary: Summary | None = None
     error: ErrorMessage | None = None
@@ -60,7 +61,7 @@ class Reading:
         """Listen to the messages and start the clock."""
         self._listener = threading.Thread(target=self._listen, name="importer-messages", daemon=True)
         self._listener.start()
-        self._timer = threading.Timer(self.deadline_s, self._expire)
+        self._timer = threading.Timer(self.limits.deadline_s, self._expire)
         self._timer.daemon = True
         self._timer.start()
 
@@ -138,24 +139,31 @@ class Reading:
         self._ready.set()
 
     def _stopped(self, code: int) -> TwinError:
+        """Why the reader ended without a word: what stopped it, else what it or a library of it wrote last."""
+        self.errors.seek(0)
+        tail = self.errors.read()[-2000:].decode(errors="replace").strip()
         if self.timed_out:
-            return TooLarge(
-                f"reading took longer than {self.deadline_s:.0f} s and was stopped", f"读取超过 {self.deadline_s:.0f} 秒，已中止"
-            )
+            limit_s = self.limits.deadline_s
+            return TooLarge(f"reading took longer than {limit_s:.0f} s and was stopped", f"读取超过 {limit_s:.0f} 秒，已中止")
         if code in (-signal.SIGXCPU, -signal.SIGXFSZ):
             return TooLarge("reading used more processor time or disk than allowed", "读取所用处理器时间或磁盘超出限额")
+        if says_starved(tail):
+            return too_much_memory(self.limits.memory_bytes)
         if code < 0:
-            name = signal.Signals(-code).name
-            return BadFile(f"the reader was stopped by {name} while reading this file", f"读取该文件时读取进程被 {name} 中止")
+            return _killed(signal.Signals(-code))
         if shutil.disk_usage(tempfile.gettempdir()).free < _FULL_BYTES:
             return OperationError(
                 "the disk for unpacking and reading is full; nothing was changed",
                 "解压和读取所用的磁盘已满，未作任何改动",
                 mend=f"清理 {tempfile.gettempdir()} 所在磁盘 / free space where {tempfile.gettempdir()} lies",
             )
-        self.errors.seek(0)
-        tail = self.errors.read()[-2000:].decode(errors="replace").strip().splitlines()
-        return OperationError(f"the reading process failed: {tail[-1] if tail else f'exit code {code}'}", "读取进程出错")
+        return OperationError(f"the reading process failed: {tail.splitlines()[-1] if tail else f'exit code {code}'}", "读取进程出错")
+
+
+def _killed(by: signal.Signals) -> BadFile:
+    """A crash of a library on this file; or SIGKILL, by which the machine ends the largest process when its memory runs out."""
+    zh, en = ("（多因本机内存不足）", " (most often because the machine had no memory left)") if by is signal.SIGKILL else ("", "")
+    return BadFile(f"the reader was stopped by {by.name} while reading this file{en}", f"读取该文件时读取进程被 {by.name} 中止{zh}")
 
 
 def _raised(error: ErrorMessage) -> TwinError:
@@ -170,7 +178,7 @@ def reading(request: ReadRequest, limits: Limits = LIMITS) -> Iterator[Reading]:
     errors, spool = tempfile.TemporaryFile(), tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
     try:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "importers.child", str(write_fd)],
+            [sys.executable, "-P", "-m", "importers.child", str(write_fd), str(limits.memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -182,7 +190,7 @@ def reading(request: ReadRequest, limits: Limits = LIMITS) -> Iterator[Reading]:
         os.close(write_fd)
     with suppress(OSError):
         fcntl.fcntl(process.stdout or -1, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    run = Reading(process, os.fdopen(read_fd, encoding="utf-8"), spool, errors, limits.deadline_s)
+    run = Reading(process, os.fdopen(read_fd, encoding="utf-8"), spool, errors, limits)
     try:
         run.ask(request)
         run.start()

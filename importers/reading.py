@@ -1,6 +1,7 @@
 """What a reading process does: find out what a file is, open it with the one reader for it, check geometry, stream batches out."""
 
 import os
+import resource
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from importers import FORMATS, Format, load
 from importers.base import Chunk, Finding, Member, Opened, Reader, ReadRequest, Report, Summary
 from importers.columns import schema_of
 from importers.geos import arrow as arrow_lib
+from importers.memory import is_starved, too_much_memory
 from importers.messages import EndMessage, ErrorMessage, FindingMessage, Message, MetaMessage
 from importers.pinned import skip_all_but
 from importers.plain import check_batch
@@ -21,7 +23,7 @@ from importers.rules import REFUSED_BY_READER
 from importers.shapes import Source, mixed_types
 from importers.sniff import GDB_CATALOGUE, is_filegdb, refuse_instructions
 from importers.unpack import gather, read_head
-from twin.errors import BadFile, InputError, TooLarge, TwinError
+from twin.errors import BadFile, InputError, TwinError
 
 
 def serve(request_text: str, arrow: IO[bytes], messages: IO[str]) -> int:
@@ -33,21 +35,19 @@ def serve(request_text: str, arrow: IO[bytes], messages: IO[str]) -> int:
     try:
         request = ReadRequest.model_validate_json(request_text)
         _send(request, arrow, tell, messages)
-    except TwinError as exc:
-        tell(
-            ErrorMessage(
-                code=exc.code, message_en=exc.message_en, message_zh=exc.message_zh, place=exc.place, mend=exc.mend, choices=exc.choices
-            )
-        )
-        return 2 if isinstance(exc, InputError) else 1
-    except (MemoryError, pa.ArrowMemoryError):
-        tell(
-            ErrorMessage(
-                code=TooLarge.code, message_en="the file needs more memory than a reader may use", message_zh="读取该文件所需内存超出限额"
-            )
-        )
-        return 2
+    except Exception as exc:
+        refused = too_much_memory(resource.getrlimit(resource.RLIMIT_AS)[0]) if is_starved(exc) else exc
+        if not isinstance(refused, TwinError):
+            raise
+        tell(_error(refused))
+        return 2 if isinstance(refused, InputError) else 1
     return 0
+
+
+def _error(exc: TwinError) -> ErrorMessage:
+    return ErrorMessage(
+        code=exc.code, message_en=exc.message_en, message_zh=exc.message_zh, place=exc.place, mend=exc.mend, choices=exc.choices
+    )
 
 
 def _send(request: ReadRequest, arrow: IO[bytes], tell: Callable[[Message], None], messages: IO[str]) -> None:

@@ -13,14 +13,13 @@ from importers.draft import Draft, Staged
 from importers.options import ImportOptions
 from importers.process import sweep_folders
 from importers.report import ImportReport, Seconds, rule_counts
-from importers.running import Run, Tell, quiet
+from importers.running import Run, Tell, in_our_words, quiet
 from importers.spec import geometry_type, known_spec, spec_of, stem_of
 from importers.topology import check_topology
 from importers.values import settle_values
 from postgis import stage, stage_publish
 from postgis.archives import check_kind
 from postgis.connect import IMPORTER, Database, connect
-from postgis.full import disk_full
 from postgis.jobs import JobRequest, submit
 from postgis.layers import recount
 from postgis.search import index_layer
@@ -30,20 +29,22 @@ from postgis.stage_publish import Publish, Published
 from postgis.undo import note_publish
 from twin.layer import GeometryType, LayerKind, check_layer_id
 
-_LATER_FROM = 20_000
-"""After an import of so many rows a job makes them findable, and another the tiles, before anybody asks."""
+_INDEX_LATER_FROM = 2_000
+"""So many rows are made findable by a job: 40 µs each would hold the publish up."""
+_WARM_FROM = 20_000
+"""After an import of so many rows a job makes the tiles before anybody asks."""
 
 
 def import_file(database: Database, path: Path, options: ImportOptions, progress: Tell = quiet, home: Path | None = None) -> ImportReport:
     """Import one file and publish it, or refuse it and change nothing; `home` keeps the file itself where that is what is served.
 
     Raises BadFile (the file), BadParameter (the options), TooLarge (a limit), Conflict (the layer is busy, or too much would be removed),
-    OperationError (a full disk).
+    OperationError (a full disk), Unavailable (the database went away).
     """
     layer = options.layer or check_layer_id(stem_of(path))
     if is_archive(path):
         return import_archive(database, home, path, options, layer, progress)
-    with connect(database, IMPORTER) as connection:
+    with in_our_words(), connect(database, IMPORTER) as connection:
         stage.prepare_session(connection)
         check_kind(connection, layer, LayerKind.OBJECTS)
         run = Run(database, connection, options, layer, options.source or layer, uuid4(), progress)
@@ -51,10 +52,7 @@ def import_file(database: Database, path: Path, options: ImportOptions, progress
         try:
             return _import(run, path.resolve())
         except BaseException as exc:
-            full = disk_full(exc)
-            run.fail(full or exc)
-            if full:
-                raise full from exc
+            run.fail(exc)
             raise
         finally:
             run.clean()
@@ -114,14 +112,13 @@ def _finish(run: Run, draft: Draft, against: Against | None) -> ImportReport:
     with run.timed("publish"):
         published = _publish(run, draft, against)
     with run.timed("index"):
-        run.say("index", 0, None)
+        _make_findable(run, published)
+    with run.timed("publish"):
+        run.connection.commit()
+    run.say("count", 0, None)
+    with run.timed("index"):
         if published.changed_oids is not None:
             recount(run.connection, published.number)
-        if published.added + published.changed < _LATER_FROM:
-            index_layer(run.connection, published.number, published.changed_oids)
-        else:
-            submit(run.connection, JobRequest("index", {"layer": run.layer}, lock="index"))
-            submit(run.connection, JobRequest("warm", {"layers": [run.layer]}, lock="warm"))
         run.connection.commit()
     checked = check_topology(run, published.number, import_file) if run.options.topology else None
     report = _report(run, draft, published).model_copy(update={"topology": checked})
@@ -130,7 +127,22 @@ def _finish(run: Run, draft: Draft, against: Against | None) -> ImportReport:
     return report
 
 
+def _make_findable(run: Run, published: Published) -> None:
+    """In the transaction of the publish: a killed import must not leave rows that nobody finds."""
+    run.say("index", 0, None)
+    oids = published.changed_oids
+    written = published.added if oids is None else len(oids)
+    if written < _INDEX_LATER_FROM:
+        index_layer(run.connection, published.number, oids)
+    else:
+        what = {"layer": run.layer} if oids is None else {"layer": run.layer, "run": str(run.id)}
+        submit(run.connection, JobRequest("index", what, lock="index"))
+    if written >= _WARM_FROM:
+        submit(run.connection, JobRequest("warm", {"layers": [run.layer]}, lock="warm"))
+
+
 def _publish(run: Run, draft: Draft, against: Against | None) -> Published:
+    """Everything but the commit."""
     staged = draft.staged
     known = staged.known.layer if staged.known else None
     spec = spec_of(run.layer, run.options, known, draft.inferred.fields)
@@ -150,7 +162,6 @@ def _publish(run: Run, draft: Draft, against: Against | None) -> Published:
     draft.check(published)
     note_publish(run.connection, run.id, published.number, published.moment, (known_spec(known) if known else None, spec))
     stage.close_run(run.connection, run.id, "done", published.number, _report(run, draft, published).model_dump(mode="json"))
-    run.connection.commit()
     return published
 
 

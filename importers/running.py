@@ -14,7 +14,9 @@ from importers.options import ImportOptions
 from importers.report import Progress
 from importers.rules import rule
 from postgis import stage
+from postgis.away import database_away
 from postgis.connect import Database
+from postgis.full import disk_full
 from postgis.stage import Connection, FindingRow, Staging
 from twin.errors import TwinError
 
@@ -26,6 +28,7 @@ STEPS = {
     "repair": ("检查几何", "Checking geometry"),
     "publish": ("发布", "Publishing"),
     "index": ("建立搜索索引", "Indexing for search"),
+    "count": ("更新目录", "Updating the catalogue"),
     "topology": ("检查拓扑", "Checking topology"),
     "undo": ("撤销", "Undoing"),
 }
@@ -33,6 +36,22 @@ STEPS = {
 
 def quiet(progress: Progress) -> None:
     """A progress listener that does nothing."""
+
+
+def machine_fault(exc: BaseException) -> TwinError | None:
+    """A full disk or a database that went away, in words of ours; None for anything else."""
+    return disk_full(exc) or database_away(exc)
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Raise a fault of the machine so that a person can act on it."""
+    try:
+        yield
+    except Exception as exc:
+        if fault := machine_fault(exc):
+            raise fault from exc
+        raise
 
 
 @dataclass(slots=True)
@@ -80,9 +99,7 @@ class Run:
 
     def fail(self, exc: BaseException) -> None:
         """Write down that the run failed; what was published before stays done."""
-        with suppress(psycopg.Error):
-            self.connection.rollback()
-            stage.fail_run(self.connection, self.id, exc.message_en if isinstance(exc, TwinError) else type(exc).__name__)
+        fail_run(self.connection, self.id, exc)
 
     def clean(self) -> None:
         """Drop the staged tables; the sweep does it where the database is away."""
@@ -90,6 +107,14 @@ class Run:
             self.connection.rollback()
             if self.staging:
                 stage.drop_staging(self.connection, self.staging)
+
+
+def fail_run(connection: Connection, run: UUID, exc: BaseException) -> None:
+    """Write down that a run failed, and why; the sweep says that it was aborted where the database is away."""
+    known = machine_fault(exc) or exc
+    with suppress(psycopg.Error):
+        connection.rollback()
+        stage.fail_run(connection, run, known.message_en if isinstance(known, TwinError) else type(known).__name__)
 
 
 def _as_row(finding: Finding) -> FindingRow:

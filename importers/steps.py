@@ -18,7 +18,7 @@ from importers.placing import points_of
 from importers.process import Reading, private_folder, reading
 from importers.report import DatumCheck
 from importers.rules import REASONS_ZH, RULES
-from importers.running import Run
+from importers.running import Run, machine_fault
 from importers.shift import Move, moved
 from importers.spec import min_zoom
 from postgis import stage, stage_publish
@@ -56,7 +56,7 @@ def read(run: Run, path: Path, known: KnownLayer | None) -> tuple[SourceMeta, Su
 
 
 def _stage(run: Run, process: Reading, meta: SourceMeta) -> None:
-    """Stream the child's batches into the staging table; when the child stops, say its reason and not the stream's."""
+    """Stream the child's batches into the staging table; when the child stops, say its reason and not the stream's; when the database does, that."""
     columns = tuple(StagedColumn(column.name, column_name(at), column.type) for at, column in enumerate(meta.columns))
     run.staging = Staging(run.id, columns)
     stage.make_rows(run.connection, run.staging)
@@ -69,8 +69,9 @@ def _stage(run: Run, process: Reading, meta: SourceMeta) -> None:
             stage.stream_in(run.database, run.staging.name("rows"), stream)
     except TwinError:
         raise
-    except Exception:
-        process.finish()
+    except Exception as exc:
+        if not machine_fault(exc):
+            process.finish()
         raise
 
 

@@ -27,7 +27,7 @@ from importers.sniff import HEAD_BYTES
 from importers.text import as_utf8, encoding_of
 from importers.unpack import place_as, rewrite
 from importers.wkt import read_shapes, shape_column, stated_crs
-from twin.errors import BadFile
+from twin.errors import BadFile, TooLarge
 from twin.fields import FieldType
 
 LONGITUDE = ("lng", "lon", "long", "longitude", "经度", "x", "x坐标", "东经", "wgs84_lng", "point_x", "gpslon")
@@ -136,15 +136,20 @@ def _batches(layout: _Layout, refused: list[tuple[int, str]]) -> Iterator[pa.Rec
         return "skip"
 
     names = [f"c{at}" for at in range(len(layout.names))]
-    reader = _csv.open_csv(
-        layout.path,
-        read_options=_csv.ReadOptions(column_names=names, skip_rows=1, block_size=_BLOCK_BYTES, use_threads=False),
-        parse_options=_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=True, invalid_row_handler=skip),
-        convert_options=_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]),
-    )
     try:
-        yield from reader
+        yield from _csv.open_csv(
+            layout.path,
+            read_options=_csv.ReadOptions(column_names=names, skip_rows=1, block_size=_BLOCK_BYTES, use_threads=False),
+            parse_options=_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=True, invalid_row_handler=skip),
+            convert_options=_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]),
+        )
     except pa.ArrowInvalid as exc:
+        if "straddling" in str(exc):
+            raise TooLarge(
+                f"a row is longer than {_BLOCK_BYTES >> 20} MiB",
+                f"有一行超过 {_BLOCK_BYTES >> 20} MiB",
+                mend="换用 GeoPackage 等二进制格式 / use a binary format such as GeoPackage",
+            ) from exc
         raise BadFile(f"the table cannot be read: {exc}", f"表格无法读取：{exc}") from exc
 
 

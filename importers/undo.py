@@ -5,19 +5,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from importers.report import ImportReport, Progress
-from importers.running import STEPS, Tell, quiet
+from importers.running import STEPS, Tell, fail_run, in_our_words, quiet
 from postgis import stage
 from postgis.connect import IMPORTER, Database, connect
 from postgis.jobs import RunningJob
 from postgis.search import index_layer
 from postgis.stage import Connection
 from postgis.undo import PastRun, Undone, check_undoable, mark_undo, mark_undone, note_undo, read_run, undo
-from twin.errors import BadParameter, TwinError
+from twin.errors import BadParameter
 
 
 def undo_import(database: Database, run: UUID, progress: Tell = quiet) -> ImportReport:
     """Take an import back in one transaction. Conflict: nothing to take back, or its objects were touched since; NotFound: no such run."""
-    with connect(database, IMPORTER) as connection:
+    with in_our_words(), connect(database, IMPORTER) as connection:
         stage.prepare_session(connection)
         check_undoable(connection, read_run(connection, run))
         connection.rollback()
@@ -26,8 +26,7 @@ def undo_import(database: Database, run: UUID, progress: Tell = quiet) -> Import
         try:
             return _undo(connection, past, by, progress)
         except BaseException as exc:
-            connection.rollback()
-            stage.fail_run(connection, by, exc.message_en if isinstance(exc, TwinError) else type(exc).__name__)
+            fail_run(connection, by, exc)
             raise
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import psycopg
+from psycopg import sql
 
 from postgis.connect import IMPORTER, connect
 from postgis.jobs import JobResult, RunningJob
@@ -41,10 +43,24 @@ def index_layer(connection: Connection, layer_number: int, oids: Sequence[int] |
 
 
 def run_index(job: RunningJob) -> JobResult:
-    """Index the layer `args.layer` anew after a large import; a layer that is gone has nothing to find."""
+    """Index the layer `args.layer` anew after a large import, or what the import `args.run` changed in it; a layer that is gone has nothing to find."""
     with connect(job.database, IMPORTER) as connection:
         row = connection.execute(_QUERIES["layer_number"], {"layer": job.args.get("layer")}).fetchone()
-        return {"rows": index_layer(connection, int(row[0])) if row else 0}
+        if row is None:
+            return {"rows": 0}
+        number, run = int(row[0]), job.args.get("run")
+        return {"rows": index_layer(connection, number, None if run is None else _written_by(connection, number, UUID(str(run))))}
+
+
+def _written_by(connection: Connection, number: int, run: UUID) -> list[int]:
+    """The objects of which an import wrote or ended a version."""
+    query = sql.SQL(_text(_QUERIES["written_by"])).format(live=sql.Identifier("twin", f"object_{number}"), run=sql.Literal(run))
+    return [int(oid) for (oid,) in connection.execute(query)]
+
+
+def _text(text: str) -> Any:
+    """A query of ours, for psycopg's LiteralString."""
+    return text
 
 
 def index_everything(connection: Connection) -> int:

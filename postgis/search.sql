@@ -9,3 +9,7 @@ SELECT twin.index_search(%(number)s, %(oids)s)
 
 -- index_everything --
 SELECT twin.index_everything()
+
+-- written_by --
+SELECT oid FROM twin.import_touch WHERE run = {run}
+UNION SELECT o.oid FROM {live} o JOIN twin.import_run r ON r.id = {run} AND lower(o.sys) = r.moment

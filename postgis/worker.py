@@ -19,7 +19,7 @@ from procrastinate.exceptions import ConnectorException
 from postgis import clock, jobs, outbox, overviews, schedules, twins
 from postgis.connect import IMPORTER, Database, connect
 from postgis.jobs import JobResult, RunningJob
-from twin.errors import TwinError
+from twin.errors import TwinError, Unavailable
 
 _LOG = logging.getLogger("twin.worker")
 _CLOCK_AT_MOST_S = 60.0
@@ -27,7 +27,7 @@ _CLOCK_AT_LEAST_S = 1.0
 _RETRY_S = 1.0
 _CANCEL_GRACE_S = 30.0
 _TILES_AT_MOST_S, _TILES_AT_LEAST_S, _TILES_AGAIN_S = 60.0, 0.2, 5.0
-_AWAY = (psycopg.OperationalError, ConnectorException, OSError)
+_AWAY = (psycopg.OperationalError, ConnectorException, OSError, Unavailable)
 
 TileStep = Callable[[psycopg.Connection[object]], bool]
 #: What keeps tiles up to the rows, in this order: an overview is made from its twin. True: not everything could be done, try again soon.

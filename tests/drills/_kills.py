@@ -1,57 +1,84 @@
-"""kill -9 of an importing process at random moments, and the looks that tell whether what it left is whole."""
+"""kill -9 of an import at moments spread over its time: of the importer, of its reader, of a backend of the database that works for it."""
 
 import multiprocessing
 import os
 import random
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+import psycopg
 
 from importers.options import ImportOptions
 from importers.report import ImportReport, Progress
 from importers.run import import_file, sweep
 from importers.running import STEPS
 from importers.undo import undo_import
-from postgis.connect import OWNER, Database, connect
+from postgis.connect import IMPORTER, SUPERUSER, Database
+from tests.drills._looks import ask, before_run, leftovers, look, missing, newest_run, two_states, unfindable, wait_until_back
 from tests.importers import files
 from twin.errors import TwinError
 
 LAYER = "victim"
+VICTIMS = ("importer", "reader", "backend")
+TASKS = ("change", "change", "undo", "change", "first")
+"""What the killed processes do, in turn: import into a layer that has rows, take an import back, make a layer."""
 _STEPS = tuple(STEPS[name][1] for name in ("read", "diff", "repair", "publish", "index", "undo"))
+_NARROW = ("Publishing", "Indexing for search", "Undoing")
+"""Steps too short for moments drawn from the whole to fall into them often, and those in which most is at stake."""
+_ENDED, _REFUSED, _BROKEN = 0, 3, 4
 _SETTLE_S = 30.0
-_LEAST_WAIT_S = 0.02
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.drills._kills"])
 
 
-def ask(database: Database, query: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Rows as the owner sees them."""
-    with connect(database, OWNER) as connection:
-        return connection.execute(query, values).fetchall()
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill: whom, while it does what, and at which share of its time; with `step`, so soon after that step began."""
+
+    victim: str
+    task: str
+    share: float
+    step: str = ""
+
+
+def plan(kills: int, aimed: int, dice: random.Random) -> list[Kill]:
+    """`kills` shared evenly among the victims, those of each spread evenly over the time; `aimed` more fall into the narrow steps."""
+    out = [Kill(VICTIMS[at % len(VICTIMS)], "", 0.0) for at in range(kills)]
+    for victim in VICTIMS:
+        mine = [at for at, kill in enumerate(out) if kill.victim == victim]
+        for nth, at in enumerate(mine):
+            task = TASKS[nth % len(TASKS)]
+            out[at] = Kill(victim, "change" if victim == "reader" and task == "undo" else task, (nth + dice.random()) / len(mine))
+    for at in range(aimed):
+        step = _NARROW[at % len(_NARROW)]
+        out.append(Kill(VICTIMS[2 * (at // len(_NARROW) % 2)], "undo" if step == "Undoing" else "change", dice.random(), step))
+    dice.shuffle(out)
+    return out
 
 
 def version(path: Path, number: int, rows: int) -> Path:
-    """A version of the layer in which every height is `number` and a tenth of the rows are others."""
+    """A version of the layer in which every height is `number`, every name says so, and a tenth of the rows are others."""
     first = 0 if number % 2 else rows // 10
-    features = [files.square(113 + at / 10_000, 23, 0.0001, n=at, height=number) for at in range(first, first + rows)]
+    name = f"第 {number} 版"
+    features = [files.square(113 + at / 10_000, 23, 0.0001, n=at, height=number, name=name) for at in range(first, first + rows)]
     return files.geojson(path, features)
 
 
-def take(database: Database, path: Path) -> ImportReport:
+def take(database: Database, path: Path, layer: str = LAYER) -> ImportReport:
     """Import a version to its end."""
-    return import_file(database, path, ImportOptions(layer=LAYER, key="n", mode="replace"))
+    return import_file(database, path, ImportOptions(layer=layer, key="n", mode="replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +86,12 @@ class Task:
     """What a process that is killed does: import a file into a layer, or take a run back."""
 
     path: Path
-    layer: str = LAYER
+    layer: str
     undo: str = ""
 
 
 def _work(database: Database, task: Task, folder: str, step: Any) -> None:
-    """The process that is killed; `step` tells where it is."""
+    """The process that is killed; `step` tells where it is. Ends as refused when it could say in our words what happened to its helpers."""
     tempfile.tempdir = folder
 
     def tell(progress: Progress) -> None:
@@ -75,91 +102,166 @@ def _work(database: Database, task: Task, folder: str, step: Any) -> None:
             undo_import(database, UUID(task.undo), tell)
         else:
             import_file(database, task.path, ImportOptions(layer=task.layer, key="n", mode="replace"), tell)
-    except TwinError:
-        sys.exit(1)  # its reader was killed, and it said so
-    step.value = len(_STEPS) + 1
+    except TwinError as refused:
+        sys.exit(_REFUSED if refused.message_zh and refused.message_en else _BROKEN)
+    except Exception as exc:
+        print(f"ended by {type(exc).__module__}.{type(exc).__name__}: {exc}".replace("\n", " "), file=sys.stderr)
+        sys.exit(_BROKEN)
 
 
 @dataclass(slots=True)
 class Tally:
     """What the kills came to."""
 
-    kills: int = 0
-    finished: int = 0
-    """Rounds whose process was done before its time came."""
-    undos: int = 0
-    firsts: int = 0
-    half_published: int = 0
-    unswept: int = 0
-    lost: int = 0
+    victims: Counter[str] = field(default_factory=Counter)
     moments: Counter[str] = field(default_factory=Counter)
     """Kills by the step they fell into."""
+    tasks: Counter[str] = field(default_factory=Counter)
+    finished: int = 0
+    """Rounds whose victim was done before its time came."""
+    half_published: int = 0
+    lost: int = 0
+    unfindable: int = 0
+    unswept: int = 0
+    wordless: int = 0
+    """Importers that outlived their helper and did not say so in words of ours."""
+
+    @property
+    def kills(self) -> int:
+        """All of them."""
+        return self.victims.total()
 
 
 @dataclass(slots=True)
 class Range:
-    """One layer that is imported and taken back while its importer is killed, again and again."""
+    """One layer that is imported and taken back while its import is killed, again and again."""
 
     database: Database
     folder: Path
     """Where the importing processes put their private folders."""
     rows: int
-    dice: random.Random
+    layer: str = LAYER
+    hard: bool = False
+    """Whether a backend is killed by SIGKILL, which restarts the whole cluster; else it is terminated alone."""
     tally: Tally = field(default_factory=Tally)
     _number: int = 0
-    _lasts: list[float] = field(default_factory=list)
+    _lasts: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """Seconds that whole tasks took, and readers lived."""
     _newest: str = ""
     _undoable: str = ""
     """The newest run, unless it is an undo."""
 
-    def begin(self) -> None:
-        """The first version, and how long an import takes."""
-        take(self.database, self._version())
-        for _ in range(2):
-            with self._started(Task(self._version())) as (process, _step):
-                begun = time.monotonic()
-                process.join()
-                self._lasts.append(time.monotonic() - begun)
-        self._newest = self._undoable = newest_run(self.database, LAYER)
+    def all(self, kills: Sequence[Kill], dice: random.Random) -> None:
+        """Every kill; one whose victim was done before its time is tried again at another moment."""
+        self._begin()
+        waiting = list(kills)
+        while waiting:
+            kill = waiting.pop(0)
+            if not self._round(kill):
+                waiting.append(replace(kill, share=dice.random()))
+        self._end()
 
-    def round(self) -> None:
-        """One import, in five one undo and one first import of a layer, killed at a moment drawn at random; then look at what is there."""
-        kind = self.dice.random()
-        undo = self._undoable if kind < 0.2 else ""
-        task = Task(self._version(), f"first-{self._number}" if kind > 0.8 else LAYER, undo)
+    def _begin(self) -> None:
+        """The first versions, and how long each kind of task takes."""
+        take(self.database, self._version(), self.layer)
+        for name in ("change", "undo", "change", "first"):
+            self._newest = self._undoable = newest_run(self.database, self.layer)
+            with self._started(self._task(name)) as (process, _step):
+                self._measure(process, name)
+        self._newest = self._undoable = newest_run(self.database, self.layer)
+
+    def _measure(self, process: BaseProcess, name: str) -> None:
+        begun, reader = time.monotonic(), _first_child(process)
+        born = time.monotonic()
+        while reader and reader in children_of(process.pid):
+            time.sleep(0.005)
+        if reader:
+            self._lasts["reader"].append(time.monotonic() - born)
+        process.join()
+        self._lasts[name].append(time.monotonic() - begun)
+
+    def _task(self, name: str) -> Task:
+        path = self._version()
+        return Task(path, f"{self.layer}-first-{self._number}" if name == "first" else self.layer, self._undoable if name == "undo" else "")
+
+    def _round(self, kill: Kill) -> bool:
+        """One task, killed; then look at what is there. False when it was done before."""
+        kill = kill if kill.task != "undo" or self._undoable else replace(kill, task="change", step=kill.step and "Publishing")
+        task = self._task(kill.task)
         before = look(self.database, task.layer)
-        whole = before_run(self.database, undo) if undo else (self._number, self._number, self.rows)
+        whole = before_run(self.database, task.undo) if task.undo else (self._number, self._number, self.rows)
         with self._started(task) as (process, step):
-            self._wait(process, step, len(_STEPS) if undo else self.dice.randint(1, len(_STEPS) - 1))
-            moment = _STEPS[min(step.value, len(_STEPS)) - 1] if step.value else "Starting"
-            if self.dice.random() < 0.15 and not undo:
-                for reader in children_of(process.pid or 0):
-                    _kill(reader)
-            else:
-                _kill(process.pid or 0)
+            struck, moment = self._strike(process, step, kill)
             process.join(60)
-            self._count(process, moment, task)
+            killed = self._count(process.exitcode, kill, moment, struck=struck)
+        wait_until_back(self.database)
         after = look(self.database, task.layer)
         self.tally.half_published += after not in {before, whole}
         self._track(task, changed=after != before)
-        self.tally.unswept += not self.settles()
+        self.tally.unswept += not self._settles()
+        self.tally.unfindable += after != before and unfindable(self.database, task.layer) > 0
+        return killed
+
+    def _strike(self, process: BaseProcess, step: Any, kill: Kill) -> tuple[bool, str]:
+        """Wait for the moment and kill; whether the victim was there, and the step the import was in."""
+        reader = _first_child(process) if kill.victim == "reader" else 0
+        if kill.step:
+            wanted = _STEPS.index(kill.step) + 1
+            while step.value < wanted and process.is_alive():
+                time.sleep(0.001)
+            process.join(kill.share * 0.1 * statistics.median(self._lasts[kill.task]))
+        else:
+            process.join(kill.share * statistics.median(self._lasts["reader" if reader else kill.task]))
+        moment = _STEPS[step.value - 1] if step.value else "Starting"
+        if kill.victim == "backend":
+            return self._kill_backend(process), moment
+        victim = reader if kill.victim == "reader" else process.pid
+        there = process.is_alive() and (victim == process.pid or victim in children_of(process.pid))
+        if there:
+            _kill(victim)
+        return there, moment
+
+    def _kill_backend(self, process: BaseProcess) -> bool:
+        """Kill any one of the importer's backends, as soon as it has one."""
+        query = "SELECT pid FROM pg_stat_activity WHERE usename = %s AND datname = current_database() ORDER BY random() LIMIT 1"
+        with psycopg.connect(self.database.conninfo(SUPERUSER), autocommit=True) as watch, suppress(psycopg.OperationalError):
+            while process.is_alive():
+                if found := watch.execute(query, [IMPORTER]).fetchone():
+                    if self.hard:
+                        _kill(found[0])
+                    else:
+                        watch.execute("SELECT pg_terminate_backend(%s)", found)
+                    return True
+                time.sleep(0.002)
+        return False
+
+    def _count(self, code: int | None, kill: Kill, moment: str, *, struck: bool) -> bool:
+        killed = struck and code != _ENDED
+        self.tally.wordless += code not in (_ENDED, _REFUSED, -signal.SIGKILL) or (code != _ENDED and not struck)
+        if not killed:
+            self.tally.finished += 1
+            return False
+        self.tally.victims[kill.victim] += 1
+        self.tally.moments[moment] += 1
+        self.tally.tasks[kill.task] += 1
+        return True
 
     def _track(self, task: Task, *, changed: bool) -> None:
         """Rows change if and only if a run says that it is done; remember what can be taken back next."""
         newest = newest_run(self.database, task.layer)
-        known = self._newest if task.layer == LAYER else ""
+        known = self._newest if task.layer == self.layer else ""
         self.tally.half_published += changed != (newest != known)
-        if newest != known and task.layer == LAYER:
+        if newest != known and task.layer == self.layer:
             self._newest, self._undoable = newest, "" if task.undo else newest
 
-    def end(self) -> None:
+    def _end(self) -> None:
         """Whatever was ever published is in the history, nobody has two states at once, and the layer still takes a file."""
-        for (layer,) in ask(self.database, "SELECT id FROM twin.layer WHERE id = %s OR id ^@ 'first-'", LAYER):
+        for (layer,) in ask(self.database, "SELECT id FROM twin.layer WHERE id = %s OR id ^@ %s", self.layer, f"{self.layer}-first-"):
             self.tally.lost += missing(self.database, layer) + two_states(self.database, layer)
-        report = take(self.database, self._version())
-        self.tally.lost += report.published != self.rows or look(self.database, LAYER) != (self._number, self._number, self.rows)
+        report = take(self.database, self._version(), self.layer)
+        self.tally.lost += report.published != self.rows or look(self.database, self.layer) != (self._number, self._number, self.rows)
 
-    def settles(self) -> bool:
+    def _settles(self) -> bool:
         """Sweep until nothing is left: the server needs a moment to see that its client is gone."""
         deadline = time.monotonic() + _SETTLE_S
         while time.monotonic() < deadline:
@@ -181,95 +283,33 @@ class Range:
             _kill(process.pid or 0)
             process.join()
 
-    def _wait(self, process: BaseProcess, step: Any, wanted: int) -> None:
-        """Every other time any moment of the whole, else a moment soon after the wanted step began."""
-        typical = statistics.median(self._lasts)
-        if self.dice.random() < 0.5:
-            process.join(self.dice.uniform(0, 1.05 * typical))
-            return
-        deadline = time.monotonic() + 3 * typical
-        while step.value < wanted and process.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.001)
-        process.join(self.dice.uniform(0, 0.1 * typical))
-
-    def _count(self, process: BaseProcess, moment: str, task: Task) -> None:
-        killed = process.exitcode == -signal.SIGKILL or (process.exitcode or 0) > 0
-        self.tally.kills += killed
-        self.tally.finished += not killed
-        self.tally.undos += killed and bool(task.undo)
-        self.tally.firsts += killed and task.layer != LAYER
-        if killed:
-            self.tally.moments[moment] += 1
-
     def _version(self) -> Path:
         self._number += 1
         return version(self.folder.parent / "version.geojson", self._number, self.rows)
 
 
-def newest_run(database: Database, layer: str) -> str:
-    """The last run that is done; empty when there is none."""
-    query = "SELECT id::text FROM twin.import_run WHERE layer_id = %s AND status = 'done' ORDER BY moment DESC LIMIT 1"
-    found = ask(database, query, layer)
-    return str(found[0][0]) if found else ""
+def _first_child(process: BaseProcess) -> int:
+    """The reader, as soon as there is one; 0 when the process ends without."""
+    while process.is_alive():
+        if found := children_of(process.pid):
+            return found[0]
+        time.sleep(0.001)
+    return 0
 
 
-def number_of(database: Database, layer: str) -> int:
-    """The layer's number; 0 when there is none."""
-    found = ask(database, "SELECT number FROM twin.layer WHERE id = %s", layer)
-    return int(found[0][0]) if found else 0
+def children_of(pid: int | None) -> list[int]:
+    """Processes that this one, or a thread of it, started."""
+    found = list[int]()
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, listed.read_text().split())
+    return found
 
 
-def look(database: Database, layer: str) -> tuple[Any, ...]:
-    """Smallest and largest height and number of live rows of a layer: of one version all heights are equal. Nothing of a layer that is not there."""
-    number = number_of(database, layer)
-    if not number:
-        return ()
-    return ask(database, f"SELECT min((attrs ->> 'height')::int), max((attrs ->> 'height')::int), count(*) FROM twin.object_{number}")[0]
-
-
-def before_run(database: Database, run: str) -> tuple[Any, ...]:
-    """What `look` said before a run that replaced the layer: what was known just before its moment."""
-    number, moment = ask(database, "SELECT layer, moment FROM twin.import_run WHERE id = %s", run)[0]
-    query = f"""SELECT min((attrs ->> 'height')::int), max((attrs ->> 'height')::int), count(*) FROM (
-        SELECT attrs, valid, sys FROM twin.object_{number} UNION ALL SELECT attrs, valid, sys FROM twin.object_past_{number}) v
-        WHERE sys @> %s::timestamptz - interval '1 microsecond' AND valid @> %s::timestamptz - interval '1 microsecond'"""
-    return ask(database, query, moment, moment)[0]
-
-
-def leftovers(database: Database) -> list[Any]:
-    """Staged tables and runs that say they still run."""
-    staged = ask(database, "SELECT tablename FROM pg_tables WHERE schemaname = 'stage'")
-    return staged + ask(database, "SELECT id FROM twin.import_run WHERE status = 'running'")
-
-
-def missing(database: Database, layer: str) -> int:
-    """Rows that a complete run says it wrote and that are nowhere in the layer's history."""
-    number = number_of(database, layer)
-    query = f"""SELECT coalesce(sum(abs((r.report ->> 'added')::int + (r.report ->> 'changed')::int - coalesce(n, 0))), 0) FROM twin.import_run r
-        LEFT JOIN (SELECT lower(sys) AS at, count(*) AS n FROM (
-            SELECT sys FROM twin.object WHERE layer = {number} UNION ALL SELECT sys FROM twin.object_past WHERE layer = {number}) v GROUP BY 1) w
-        ON w.at = r.moment WHERE r.status = 'done' AND r.layer_id = %s"""
-    return int(ask(database, query, layer)[0][0])
-
-
-def two_states(database: Database, layer: str) -> int:
-    """Pairs of versions of one object that were known at one time for one time."""
-    number = number_of(database, layer)
-    query = f"""WITH v AS (SELECT oid, valid, sys, row_number() OVER () AS nth FROM (
-            SELECT oid, valid, sys FROM twin.object WHERE layer = {number} UNION ALL SELECT oid, valid, sys FROM twin.object_past WHERE layer = {number}) u)
-        SELECT count(*) FROM v a JOIN v b ON a.oid = b.oid AND a.nth < b.nth AND a.valid && b.valid AND a.sys && b.sys"""
-    return int(ask(database, query)[0][0])
-
-
-def children_of(pid: int) -> list[int]:
-    """Processes that this one started."""
-    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False).stdout
-    return [int(word) for word in found.split()]
-
-
-def _kill(pid: int) -> None:
+def _kill(pid: int | None) -> None:
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
 
 
 @contextmanager

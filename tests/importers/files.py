@@ -72,6 +72,13 @@ def square(lon: float, lat: float, size: float = 0.001, **properties: Any) -> di
     return polygon(ring, **properties)
 
 
+def wide_polygon(path: Path, vertices: int = 2_000_000) -> Path:
+    """A GeoJSON of one polygon of so many vertices."""
+    ring = ",".join(f"[{113 + at * 1e-7:.7f},{23 + at % 2 * 1e-7:.7f}]" for at in range(vertices))
+    path.write_text(f'{{"type":"Feature","properties":{{"n":1}},"geometry":{{"type":"Polygon","coordinates":[[{ring},[113,23]]]}}}}')
+    return path
+
+
 def geojson(path: Path, features: Sequence[Mapping[str, Any]], **top: Any) -> Path:
     path.write_text(json.dumps({"type": "FeatureCollection", **top, "features": list(features)}, ensure_ascii=False), encoding="utf-8")
     return path

@@ -13,10 +13,9 @@ import pytest
 
 from importers.options import ImportOptions
 from importers.run import sweep
-from tests.drills._kills import Range
+from tests.drills._kills import VICTIMS, Range, plan
 from tests.importers import files
 
-KILLS = 5
 IMPORT = """
 import sys
 from pathlib import Path
@@ -64,15 +63,15 @@ def swept_clean(town) -> None:
     pytest.fail("a dead import was not swept")
 
 
-def test_a_few_kills_at_random_moments(town, tmp_path) -> None:
-    """The small round of `./run drill import_kills`."""
+def test_a_few_kills_at_moments_of_the_whole_import(town, tmp_path) -> None:
+    """The small round of `./run drill import_kills`: of the importer, its reader and a backend; and just before rows are committed."""
     (tmp_path / "private").mkdir()
-    place = Range(town.database, tmp_path / "private", 300, random.Random(20))
-    place.begin()
-    while place.tally.kills < KILLS:
-        place.round()
-    place.end()
-    assert (place.tally.half_published, place.tally.lost, place.tally.unswept) == (0, 0, 0), place.tally
+    dice = random.Random(20)
+    place = Range(town.database, tmp_path / "private", 300)
+    place.all(plan(3, 1, dice), dice)
+    tally = place.tally
+    assert tally.victims.keys() == set(VICTIMS) and tally.kills == 4
+    assert (tally.half_published, tally.lost, tally.unfindable, tally.unswept, tally.wordless) == (0, 0, 0, 0, 0), tally
 
 
 def test_a_killed_first_import_leaves_no_layer(town, importing, tmp_path) -> None:

@@ -87,7 +87,7 @@ def test_the_job_after_a_large_import(scene: Database, tmp_path: Path, monkeypat
     from importers.run import import_file
     from tests.importers import files
 
-    monkeypatch.setattr("importers.run._LATER_FROM", 2)
+    monkeypatch.setattr("importers.run._WARM_FROM", 2)
     path = files.geojson(tmp_path / "many.geojson", [files.square(113 + i * 0.01, 22.0, 名=f"{i}") for i in range(3)])
     import_file(scene, path, ImportOptions())
     with connect(scene, IMPORTER) as connection:
