@@ -10,6 +10,8 @@ from importers.options import ImportOptions
 from postgis import stage
 from postgis.away import database_away
 from postgis.connect import IMPORTER, SUPERUSER, Database, connect
+from postgis.jobs import RunningJob
+from postgis.search import run_index
 from postgis.worker import _AWAY
 from tests.drills import import_kills
 from tests.drills._full_disk import full_disks
@@ -93,6 +95,21 @@ def test_a_published_row_is_findable_at_once_or_not_published(town, tmp_path) ->
     assert town.live("names", "name") == town.ask(titles, town.number("names")) == [("旧名",)]
     town.take(second, layer="names", key="n")
     assert town.live("names", "name") == town.ask(titles, town.number("names")) == [("新名",)]
+
+
+def test_many_changed_rows_are_made_findable_by_a_job(town, tmp_path, monkeypatch) -> None:
+    def take(names: dict[int, str]) -> None:
+        squares = [files.square(113 + at / 100, 23, n=at, name=name) for at, name in names.items()]
+        town.take(files.geojson(tmp_path / "many.geojson", squares), layer="many", key="n", allow_removals=True)
+
+    take({1: "甲楼", 2: "乙楼", 3: "丙楼"})
+    monkeypatch.setattr("importers.run._INDEX_LATER_FROM", 2)
+    take({1: "甲楼", 2: "新乙楼", 4: "丁楼"})
+    titles = "SELECT title FROM twin.search WHERE kind = 'object' AND layer = %s"
+    assert {title for (title,) in town.ask(titles, town.number("many"))} == {"甲楼", "乙楼", "丙楼"}, "as before, until the job has run"
+    ((job, args),) = town.ask("SELECT id, args FROM twin.job WHERE kind = 'index'")
+    assert run_index(RunningJob(job, "index", args, "", town.database, tmp_path)) == {"rows": 2}
+    assert {title for (title,) in town.ask(titles, town.number("many"))} == {"甲楼", "新乙楼", "丁楼"}
 
 
 def test_a_row_of_a_table_longer_than_is_read_at_once(town, tmp_path) -> None:
