@@ -481,7 +481,30 @@ class TestGml:
         found = read(data_root / "natural/plateau-numazu-landuse/523836_luse_6668_op.gml.gz")
         assert found.summary.rows == 225 and 138 < found.shapes[0].centroid.x < 139
         with pytest.raises(BadFile, match="3D model"):
-            read(data_root / "cim/citygml/lod2_buildings_v3.gml.gz")
+            read(data_root / "cim/plateau/udx/bldg/53392642_bldg_6697_op2.gml")
+        for path in [*(data_root / "cim/citygml3").glob("*.gml.gz"), data_root / "cim/citygml/lod2_buildings_v3.gml.gz"]:
+            with pytest.raises(BadFile, match="CityGML 3"):
+                read(path)
+
+    @pytest.mark.parametrize("version", ["2.0", "3.0"])
+    def test_a_city_model_is_not_taken_without_its_shapes(self, tmp_path, version) -> None:
+        kind = f"xmlns:b='http://www.opengis.net/citygml/building/{version}'"
+        footprint = (
+            "<b:lod0FootPrint><gml:MultiSurface><gml:surfaceMember><gml:Polygon><gml:exterior><gml:LinearRing>"
+            "<gml:posList srsDimension='3'>113 23 0 113.001 23 0 113.001 23.001 0 113 23 0</gml:posList>"
+            "</gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember></gml:MultiSurface></b:lod0FootPrint>"
+        )
+        for shape, taken in ((footprint, version == "2.0"), ("<b:storeysAboveGround>3</b:storeysAboveGround>", False)):
+            (tmp_path / "a.gml").write_text(
+                f"<c:CityModel xmlns:c='http://www.opengis.net/citygml/{version}' {kind} xmlns:gml='http://www.opengis.net/gml'>"
+                f"<c:cityObjectMember><b:Building gml:id='a'>{shape}</b:Building></c:cityObjectMember></c:CityModel>"
+            )
+            if taken:
+                assert read(tmp_path / "a.gml").shapes[0].geom_type == "MultiPolygon"
+                continue
+            with pytest.raises(BadFile, match="only attributes") as caught:
+                read(tmp_path / "a.gml")
+            assert "城市模型" in caught.value.message_zh
 
 
 class TestOsm:
