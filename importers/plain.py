@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from importers.base import Report, Rows
 from importers.geos import ArrowArray, arrow
-from importers.shapes import DEGREE_M, SLIVER_M, WIDE_DEG, Source, is_degrees
+from importers.shapes import WIDE_DEG, Source, is_degrees, units_of
 from importers.wkb import Checked, check
 
 Marks = NDArray[np.bool_]
@@ -102,8 +102,8 @@ def _good(points: Floats, count: NDArray[np.int64], source: Source) -> tuple[Mar
     )
     boxes = np.column_stack([low_x, low_y, high_x, high_y])
     good: Marks = np.isfinite(boxes).all(axis=1)
-    degrees = is_degrees(source.crs)
-    if degrees:
+    units = units_of(boxes, source)
+    if is_degrees(source.crs) and units.degrees.any():
         good &= (np.abs(boxes) <= (180, 90, 180, 90)).all(axis=1) & (high_x - low_x <= WIDE_DEG)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         step_x, step_y = np.diff(x, append=0.0), np.diff(y, append=0.0)
@@ -112,6 +112,6 @@ def _good(points: Floats, count: NDArray[np.int64], source: Source) -> tuple[Mar
         step_x[end] = step_y[end] = 0.0
         row = np.repeat(np.arange(len(count)), count)
         area = np.abs(np.add.reduceat((x - x[begin][row]) * step_y - (y - y[begin][row]) * step_x, begin)) / 2
-        width = 2 * area / np.add.reduceat(np.hypot(step_x, step_y), begin) * (DEGREE_M if degrees else 1.0)
-    ring = (x[begin] == x[end]) & (y[begin] == y[end]) & ~repeated & (area > 0) & (width >= SLIVER_M * (2.0 if degrees else 1.0))
+        width = 2 * area / np.add.reduceat(np.hypot(step_x, step_y), begin) * units.metres
+    ring = (x[begin] == x[end]) & (y[begin] == y[end]) & ~repeated & (area > 0) & (width >= units.limit_m)
     return good & (ring | (count == 1)), boxes

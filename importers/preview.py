@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from importers import FORMATS
 from importers.archive import is_archive
-from importers.base import Column, Finding, ReadRequest, SourceMeta, Summary
+from importers.base import Column, Finding, SourceMeta, Summary
 from importers.columns import column_name
 from importers.draft import Staged
 from importers.geos import shapely
@@ -184,7 +184,7 @@ def _shown(value: Any) -> Any:
 def _read(path: Path, options: ImportOptions) -> _Read:
     """The first rows, read by the child under the limits of an import and a shorter clock."""
     with private_folder() as folder:
-        request = ReadRequest(path=path, folder=folder, table=options.table, encoding=options.encoding, explode=options.explode)
+        request = options.request(path, folder)
         with reading(request, LIMITS) as process:
             meta = process.describe()
             rows, complete = _first_rows(process)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from importers.base import ReadRequest, SourceMeta, Summary
+from importers.base import SourceMeta, Summary
 from importers.columns import column_name
 from importers.datum_check import check_datum, said
 from importers.digest import DIGEST, digested
@@ -32,7 +32,7 @@ _KEY_FALLBACK = (Role.KEY, Role.CODE)
 def read(run: Run, path: Path) -> tuple[SourceMeta, Summary]:
     """The child reads, Arrow goes to staging, its findings to the run; BadFile when no row can be taken."""
     with run.timed("read"), private_folder() as folder:
-        request = ReadRequest(path=path, folder=folder, table=run.options.table, encoding=run.options.encoding, explode=run.options.explode)
+        request = run.options.request(path, folder)
         run.say("read", 0, None)
         with reading(request) as process:
             meta = process.describe()
