@@ -1,8 +1,10 @@
 """Every format of the registry, each with a file made by hand and with the real ones."""
 
+import io
 import json
 import shutil
 import struct
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 import shapely
 from pyogrio.raw import write_arrow
 
-from importers import CONTAINERS, FORMATS, load
+from importers import CONTAINERS, FORMATS, load, opendocument
 from importers.base import Member
 from importers.demo.reader import write as write_arrow_file
 from importers.gdal import check_drivers
@@ -621,6 +623,17 @@ class TestSpreadsheet:
             read(path, table="x")
         with pytest.raises(BadFile, match="no sheet has a heading"):
             read(data_root / "mobility/shenzhen-ev/SZweather20220619-20220718.xls")
+
+    @pytest.mark.parametrize("block", [7, 1 << 20])
+    def test_open_document_sheets_as_gdal_writes_them(self, tmp_path, monkeypatch, block) -> None:
+        table = pa.table({"经度": [113.5, 113.6], "纬度": [23.5, 23.6], "名称": ["甲 > 乙", " 丙\n丁"], "n": [1, None]})
+        write_arrow(table, tmp_path / "a.ods", driver="ODS", layer="学校")
+        assert read(tmp_path / "a.ods").named(0) == {"名称": "甲 > 乙", "n": 1}
+        with zipfile.ZipFile(tmp_path / "a.ods") as archive:
+            raw = archive.read("content.xml")
+        monkeypatch.setattr(opendocument, "_BLOCK", block)
+        clean = b"".join(opendocument._closed_up(io.BytesIO(raw)))
+        assert b">\n<table:table-cell" in raw and clean == opendocument._BREAK.sub(b">", raw) and len(clean) < len(raw)
 
     def test_in_a_zip_and_broken(self, tmp_path) -> None:
         data = workbook(tmp_path / "a.xlsx").read_bytes()
