@@ -96,6 +96,8 @@ class ReadRequest(_Value):
     table: str = ""
     encoding: str = ""
     explode: bool = False
+    crs: str = ""
+    """What a person says the reference system is; the reader only takes its unit from it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from importers.base import Column, Severity, SourceMeta, Summary
+from importers.base import Column, SourceMeta, Summary
 from importers.infer import Inferred
 from importers.quality import quality_of
 from importers.report import CrsCheck, DatumCheck, ImportReport, RuleCount, Seconds, warnings_of
@@ -86,8 +86,8 @@ class Draft:
                 f"读入 {self.rows_in} 行，发布 {self.published(done)} 行，拒绝 {self.all_refused} 行，数目不符，未作任何改动",
             )
 
-    def report(self, done: Published | None, rules: Sequence[RuleCount], seconds: Seconds) -> ImportReport:
-        """The report, complete."""
+    def report(self, done: Published | None, rules: Sequence[RuleCount], repaired: int, seconds: Seconds) -> ImportReport:
+        """The report, complete; `repaired` rows, each once."""
         meta, counts = self.staged.meta, self.counts
         return ImportReport(
             run=self.run,
@@ -101,7 +101,7 @@ class Draft:
             rows_in=self.rows_in,
             published=self.published(done),
             refused=self.all_refused,
-            repaired=sum(item.count for item in rules if item.severity is Severity.REPAIR),
+            repaired=repaired,
             added=done.added if done else counts.get("added", 0),
             changed=done.changed if done else counts.get("changed", 0),
             removed=counts.get("removed", 0),

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from dataclasses import field as default
 
@@ -33,8 +33,21 @@ class RoleNames:
     title_zh: str
     title_en: str
     unit: str = ""
+    weak: tuple[str, ...] = ()
+    """Names of the place a thing lies in, nearest first: its own only where no other column ends like a name."""
+
+    def names_one_of(self, plain: Collection[str]) -> bool:
+        """Whether a column is called so, or may be without our knowing the word (店名, QSDWMC)."""
+        return any(name in self.names or (name not in self.weak and bool(_LIKE_A_NAME.search(name))) for name in plain)
 
 
+_PLACES = (
+    *("行政区名称", "行政区名", "行政区划名称", "政区名称", "区划名称", "xzqmc", "xzqhmc"),
+    *("村名", "村名称", "社区名", "社区名称", "村社区名称", "坐落单位名称", "zldwmc"),
+    *("镇名", "镇名称", "乡镇名", "乡镇名称", "镇街名称", "街道名", "街道名称", "乡镇街道名称", "街镇名称"),
+    *("县名", "县名称", "区名", "区名称", "区县名", "区县名称", "县区名称", "市区县名称", "县级名称"),
+    *("市名", "市名称", "地市名称", "地市名", "城市名称", "城市名", "地级名称", "省名", "省名称"),
+)
 _ROLES: tuple[RoleNames, ...] = (
     RoleNames(
         Role.DIVISION,
@@ -52,10 +65,11 @@ _ROLES: tuple[RoleNames, ...] = (
     ),
     RoleNames(
         Role.NAME,
-        ("name", "名称", "namezh", "namechn", "mc", "xzqmc", "标准名称", "中文名", "title", "地名", "qh"),
+        ("name", "名称", "namezh", "namechn", "mc", "标准名称", "中文名", "title", "地名", "qh"),
         (FieldType.TEXT,),
         "名称",
         "Name",
+        weak=_PLACES,
     ),
     RoleNames(
         Role.CLASS,
@@ -111,6 +125,7 @@ _TITLES = {
     "容量": ("容量", "Capacity"),
 }
 _CJK = re.compile(r"[\u3400-\u9fff]")
+_LIKE_A_NAME = re.compile(r"(名|名称|name|mc)$")
 _HAS_ID = re.compile(r"id$|编号$|标识$", re.IGNORECASE)
 
 
@@ -199,12 +214,10 @@ def _roles(columns: Sequence[Column], taken: Iterable[Role]) -> dict[str, Role]:
     for entry in _ROLES:
         if entry.role in taken:
             continue
-        fitting = [
-            column for column in columns if column.type in entry.types and column.name not in given and _plain(column.name) in entry.names
-        ]
-        if fitting:
-            best = min(fitting, key=lambda column: entry.names.index(_plain(column.name)))
-            given[best.name] = entry.role
+        free = {column.name: _plain(column.name) for column in columns if column.type in entry.types and column.name not in given}
+        names = entry.names if entry.names_one_of(free.values()) else entry.weak
+        if fitting := [name for name, plain in free.items() if plain in names]:
+            given[min(fitting, key=lambda name: names.index(free[name]))] = entry.role
     return given
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, field_validator
 from pydantic import Field as Constraint
 
+from importers.base import ReadRequest
 from importers.crs_text import parse_reference
 from twin.crs import parse_datum
 from twin.errors import BadParameter
@@ -94,6 +95,10 @@ class ImportOptions(BaseModel):
     accuracy_note_zh: str = ""
     min_zoom: int | None = Constraint(default=None, ge=0, le=22)
     max_zoom: int | None = Constraint(default=None, ge=0, le=22)
+
+    def request(self, path: Path, folder: Path) -> ReadRequest:
+        """What the reading child is told of it."""
+        return ReadRequest(path=path, folder=folder, table=self.table, encoding=self.encoding, explode=self.explode, crs=self.crs)
 
     @field_validator("layer")
     @classmethod

@@ -11,7 +11,7 @@ from importers.levels import in_metres
 from importers.report import CrsCheck, DatumCheck
 from importers.running import Run
 from importers.shift import LAT_LON, Array, Move, plan_move
-from postgis.stage import Against
+from postgis.stage_diff import Against
 from postgis.stage_place import (
     SampledRow,
     divisions_near,

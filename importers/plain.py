@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from importers.base import Report, Rows
 from importers.geos import ArrowArray, arrow, compute
-from importers.shapes import DEGREE_M, SLIVER_M, WIDE_DEG, Source, is_degrees
+from importers.shapes import WIDE_DEG, Source, is_degrees, units_of
 from importers.wkb import Checked, check
 
 Marks = NDArray[np.bool_]
@@ -105,12 +105,11 @@ def _good(points: Floats, count: NDArray[np.int64], source: Source) -> tuple[Mar
     begin = np.cumsum(count) - count
     boxes = np.column_stack([narrow.reduceat(values, begin) for narrow in (np.minimum, np.maximum) for values in (x, y)])
     good: Marks = np.isfinite(boxes).all(axis=1)
-    degrees = is_degrees(source.crs)
-    if degrees:
+    units = units_of(boxes, source)
+    if is_degrees(source.crs) and units.degrees.any():
         good &= (np.abs(boxes) <= (180, 90, 180, 90)).all(axis=1) & (boxes[:, 2] - boxes[:, 0] <= WIDE_DEG)
     area, width = _measured(x, y, begin, count)
-    width *= DEGREE_M if degrees else 1.0
-    return good & ((count == 1) | ((area > 0) & (width >= SLIVER_M * (2.0 if degrees else 1.0)))), boxes
+    return good & ((count == 1) | ((area > 0) & (width * units.metres >= units.limit_m))), boxes
 
 
 def _measured(x: Floats, y: Floats, begin: NDArray[np.int64], count: NDArray[np.int64]) -> tuple[Floats, Floats]:

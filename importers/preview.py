@@ -17,11 +17,12 @@ import pyarrow as pa
 
 from importers import FORMATS
 from importers.archive import is_archive
-from importers.base import Column, Finding, ReadRequest, SourceMeta, Summary
+from importers.base import Column, Finding, SourceMeta, Summary
 from importers.columns import column_name
 from importers.draft import Staged
 from importers.geos import shapely
 from importers.infer import Inferred, infer, matched
+from importers.levels import datum_of_heights
 from importers.match import suggest
 from importers.options import ImportOptions, parse_options
 from importers.placing import move_of
@@ -106,6 +107,7 @@ def _placed(trial: _Trial, read: _Read, name: str) -> dict[str, Any]:
     if move.needed:
         move_rows(trial, move, staged, everything=True)
     check = datum_of(trial, told.inferred, move)
+    before = known.layer.vertical_datum if known else ""
     return (
         _said(read, trial.options, known, move)
         | _seen(read, shapes_of(read.rows, move))
@@ -114,6 +116,7 @@ def _placed(trial: _Trial, read: _Read, name: str) -> dict[str, Any]:
             "key": told.key,
             "datum_check": check,
             "crs_check": crs_check,
+            "vertical_datum": datum_of_heights(trial, move, read.summary, told.inferred.fields, before),
             "findings": _counted(trial.noted),
         }
     )
@@ -181,7 +184,7 @@ def _shown(value: Any) -> Any:
 def _read(path: Path, options: ImportOptions) -> _Read:
     """The first rows, read by the child under the limits of an import and a shorter clock."""
     with private_folder() as folder:
-        request = ReadRequest(path=path, folder=folder, table=options.table, encoding=options.encoding, explode=options.explode)
+        request = options.request(path, folder)
         with reading(request, LIMITS) as process:
             meta = process.describe()
             rows, complete = _first_rows(process)

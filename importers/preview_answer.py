@@ -73,6 +73,8 @@ class Preview(_Part):
     geometry_types: Mapping[str, int] = {}
     datum_check: DatumCheck | None = None
     crs_check: CrsCheck | None = None
+    vertical_datum: str | None = None
+    """What heights count from; None where the rows read have none."""
     findings: tuple[RuleCount, ...] = ()
     refusal: Refusal | None = None
 

@@ -51,7 +51,7 @@ def _error(exc: TwinError) -> ErrorMessage:
 
 
 def _send(request: ReadRequest, arrow: IO[bytes], tell: Callable[[Message], None], messages: IO[str]) -> None:
-    stream = Stream(request.explode, lambda finding: tell(FindingMessage(finding=finding)))
+    stream = Stream(request.explode, lambda finding: tell(FindingMessage(finding=finding)), request.crs)
     opened = open_source(request, stream.report)
     tell(MetaMessage(meta=opened.meta))
     messages.flush()
@@ -178,6 +178,7 @@ class Stream:
 
     explode: bool
     tell: Report
+    said_crs: str = ""
     sent: int = 0
     refused: int = 0
     features: int = 0
@@ -196,7 +197,7 @@ class Stream:
     def batches(self, opened: Opened) -> Iterator[pa.RecordBatch]:
         """Every chunk as one batch of `schema_of`."""
         schema = schema_of(opened.meta)
-        self.source = Source(opened.meta.crs, opened.meta.format)
+        self.source = Source(opened.meta.crs, opened.meta.format, self.said_crs)
         for chunk in opened.chunks:
             yield self._batch(chunk, schema)
         if finding := mixed_types(self._kinds):

@@ -138,6 +138,7 @@ class ImportReport(_Part):
     published: int
     refused: int
     repaired: int
+    """Rows of the file; one that several rules repaired is one, and so is one of which several parts were."""
     added: int
     changed: int
     removed: int

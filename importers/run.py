@@ -3,16 +3,18 @@
 read → stage → keys → (difference) → move → repair → publish → search index
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from importers import levels, placing, steps
 from importers.archive import import_archive, is_archive
+from importers.base import Severity
 from importers.cut_names import complete_names
 from importers.draft import Draft, Staged
 from importers.options import ImportOptions
 from importers.process import sweep_folders
-from importers.report import ImportReport, Seconds, rule_counts
+from importers.report import ImportReport, RuleCount, Seconds, rule_counts
 from importers.running import Run, Tell, in_our_words, quiet
 from importers.spec import geometry_type, known_spec, spec_of, stem_of
 from importers.topology import check_topology
@@ -22,8 +24,9 @@ from postgis.archives import check_kind
 from postgis.connect import IMPORTER, Database, connect
 from postgis.jobs import JobRequest, submit
 from postgis.layers import recount
+from postgis.reports import rows_struck
 from postgis.search import index_layer
-from postgis.stage import Against
+from postgis.stage_diff import Against
 from postgis.stage_fill import fill
 from postgis.stage_publish import Publish, Published
 from postgis.undo import note_publish
@@ -167,4 +170,10 @@ def _publish(run: Run, draft: Draft, against: Against | None) -> Published:
 
 def _report(run: Run, draft: Draft, published: Published | None) -> ImportReport:
     rules = rule_counts(stage.count_findings(run.connection, run.id), stage.sample_findings(run.connection, run.id))
-    return draft.report(published, rules, Seconds(**run.seconds))
+    return draft.report(published, rules, _repaired(run, rules), Seconds(**run.seconds))
+
+
+def _repaired(run: Run, rules: Sequence[RuleCount]) -> int:
+    """Rows that were repaired; asked anew only where two rules may have struck the same."""
+    struck = [item.rows for item in rules if item.severity is Severity.REPAIR and item.rows]
+    return sum(struck) if len(struck) < 2 else rows_struck(run.connection, run.id, Severity.REPAIR)

@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 from importers.base import Finding, Report, Rows
 from importers.geos import is_missing, shapely
 from importers.measures import sizes
+from twin.grids import DEGREE_M
 
 Objects = NDArray[np.object_]
 Marks = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 SLIVER_M = 0.1
 """Mean width below which an area is taken for a leftover of an overlay."""
-DEGREE_M = 111_700.0
+_HIGHEST = 60.0
+"""Up to this latitude a width in degrees is told apart without projecting it: a degree of longitude is half as long there."""
+_DEGREES = (360.0, 90.0, 360.0, 90.0)
 _NEAR_180 = 45.0
 WIDE_DEG = 360 - 2 * _NEAR_180
 """What reaches further from west to east may run the long way round the world."""
@@ -28,10 +32,40 @@ _LINE, _POLYGON, _MULTI_LINE, _MULTI_POLYGON = 1, 3, 5, 6
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is known of the coordinates: the source's reference system (empty: not said) and its format."""
+    """What is known of the coordinates: the source's reference system (empty: not said), its format, and what a person says instead."""
 
     crs: str = ""
     format: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The unit of each box in metres, and the greatest width in metres, as computed by it, that may be a sliver's."""
+
+    metres: Floats
+    limit_m: Floats
+    degrees: Marks
+
+
+def units_of(boxes: Floats, source: Source) -> Units:
+    """The reference system is not settled while a file is read, so numbers decide: what could be degrees is measured as degrees.
+
+    Metres on a grid lie far from its origin, and a sliver that is missed costs less than a file of things that are called slivers.
+    """
+    degrees: Marks = np.all(np.abs(boxes) <= _DEGREES, axis=1)
+    grid_m = _grid_unit_m(source.said or source.crs)
+    return Units(np.where(degrees, DEGREE_M, grid_m), SLIVER_M / np.where(degrees, np.cos(np.radians(_HIGHEST)), 1.0), degrees)
+
+
+@cache
+def _grid_unit_m(crs: str) -> float:
+    """Metres of the unit of a projected system; of any other text 1, for grids are in metres where nobody says otherwise."""
+    try:
+        found = pyproj.CRS.from_user_input(crs) if crs else None
+    except pyproj.exceptions.CRSError:
+        return 1.0
+    return float(found.axis_info[0].unit_conversion_factor) if found and found.is_projected and found.axis_info else 1.0
 
 
 def mend(geometry: Objects, rows: Rows, source: Source, report: Report) -> Marks:
@@ -180,15 +214,15 @@ def _tell_directions(geometry: Objects, at: Rows, rows: Rows, source: Source, re
 
 
 def _tell_slivers(geometry: Objects, at: Rows, rows: Rows, source: Source, report: Report) -> None:
-    """Areas that are thinner than any thing: measured in metres, or in the unit of the source's grid."""
+    """Areas that are thinner than any thing; degrees are measured on the ellipsoid where they come near to it."""
     parts, of = shapely.get_parts(geometry[at], return_index=True)
-    area, length = shapely.area(parts), shapely.length(parts)
-    degrees = is_degrees(source.crs) and _bound_degrees(parts, source)
+    units = units_of(shapely.bounds(parts), source)
+    area, length = shapely.area(parts) * units.metres**2, shapely.length(parts) * units.metres
     with np.errstate(divide="ignore", invalid="ignore"):
-        width = 2 * area / length * (DEGREE_M if degrees else 1.0)
-    thin = (area > 0) & (width < SLIVER_M / (np.cos(np.radians(60)) if degrees else 1.0))
-    if degrees and thin.any():
-        area[thin], width[thin] = sizes(parts[thin])
+        width = 2 * area / length
+    thin = (area > 0) & (width < units.limit_m)
+    if (near := thin & units.degrees).any():
+        area[near], width[near] = sizes(parts[near])
         thin &= width < SLIVER_M
     for number in np.flatnonzero(thin):
         size = f"{area[number]:.3g} m², {width[number]:.2g} m"

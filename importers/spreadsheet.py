@@ -10,6 +10,7 @@ from typing import Any
 import python_calamine as _calamine
 
 from importers.base import MAX_COLUMNS, Member, Opened, ReadRequest, Report
+from importers.opendocument import without_breaks
 from importers.sniff import is_zip
 from importers.table import has_place
 from importers.table import read as read_table
@@ -46,7 +47,9 @@ def _broken(member: Member, said: str) -> BadFile:
 
 
 def _read(member: Member, request: ReadRequest, report: Report) -> Opened:
-    book = calamine.CalamineWorkbook.from_path(str(place_as(member, request.folder, f"book{_kind(member)}")))
+    kind = _kind(member)
+    placed = place_as(member, request.folder, f"book{kind}")
+    book = calamine.CalamineWorkbook.from_path(str(without_breaks(placed, request.folder) if kind == ".ods" else placed))
     sheet, heading = _choose(book, request.table, member)
     path = request.folder / "sheet.csv"
     _write(sheet, heading, path, member)

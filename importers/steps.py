@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from importers.ahead import ahead
-from importers.base import ReadRequest, SourceMeta, Summary
+from importers.base import SourceMeta, Summary
 from importers.columns import column_name
 from importers.datum_check import check_datum, said
 from importers.digest import DIGEST, digested
@@ -22,8 +22,9 @@ from importers.running import Run, machine_fault
 from importers.shift import Move, moved
 from importers.spec import min_zoom
 from postgis import stage, stage_publish
-from postgis.stage import Against, KeyPlan, StagedColumn, Staging
+from postgis.stage import StagedColumn, Staging
 from postgis.stage_codes import report_codes
+from postgis.stage_diff import Against, KeyPlan, make_diff, make_keys, report_keys
 from postgis.stage_publish import KnownLayer
 from twin.errors import BadFile, BadParameter, Conflict, TwinError
 from twin.fields import Role
@@ -35,7 +36,7 @@ _KEY_FALLBACK = (Role.KEY, Role.CODE)
 def read(run: Run, path: Path, known: KnownLayer | None) -> tuple[SourceMeta, Summary]:
     """The child reads, Arrow goes to staging, its findings to the run; BadFile when no row can be taken."""
     with run.timed("read"), private_folder() as folder:
-        request = ReadRequest(path=path, folder=folder, table=run.options.table, encoding=run.options.encoding, explode=run.options.explode)
+        request = run.options.request(path, folder)
         run.say("read", 0, None)
         with reading(request) as process:
             meta = process.describe()
@@ -126,9 +127,9 @@ def compare(run: Run, staged: Staged, inferred: Inferred, key: str, move: Move) 
     recipe = f"{IMPORTER_VERSION}|{move.recipe}|{staged.meta.encoding.lower()}|{run.options.explode}"
     plan = KeyPlan(staged.column(key) if key else None, recipe, roles.role(Role.PLAN), roles.role(Role.VALID_TO))
     differ = run.keys is not None and run.keys.key == key and run.keys.differ()
-    stage.make_keys(run.connection, staged.staging, plan, differ)
+    make_keys(run.connection, staged.staging, plan, differ)
     if key and not differ:
-        stage.report_keys(run.connection, staged.staging)
+        report_keys(run.connection, staged.staging)
     known = staged.known
     if known is None or not known.has_rows:
         return None, {"added": staged.summary.rows}
@@ -145,7 +146,7 @@ def compare(run: Run, staged: Staged, inferred: Inferred, key: str, move: Move) 
         file_wins=mode == "replace",
         begins=not run.options.correct and roles.role(Role.VALID_FROM) is None,
     )
-    counts = stage.make_diff(run.connection, staged.staging, against, staged.summary.rows)
+    counts = make_diff(run.connection, staged.staging, against, staged.summary.rows)
     _guard(run, counts)
     return against, counts
 

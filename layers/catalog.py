@@ -202,7 +202,8 @@ class LiveCatalog:
         try:
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), _POLL_S if self.stale_since is None else _RETRY_S)
+                    async with asyncio.timeout(_POLL_S if self.stale_since is None else _RETRY_S):  # wait_for can forget a cancellation
+                        await self._woken.wait()
                 self._woken.clear()
                 await self._refresh()
                 if self.stale_since is not None:

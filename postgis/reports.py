@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from pydantic import BaseModel, ConfigDict
 
 from postgis.queries import load_queries
@@ -60,6 +61,12 @@ def runs_statement(limit: int) -> Statement:
 def findings_statement(run: UUID, after: int, limit: int, rule: str = "") -> Statement:
     """Findings of a run after the finding `after`; of one rule only where it is named."""
     return Statement(_QUERIES["findings"], (run, after, limit, rule))
+
+
+def rows_struck(connection: psycopg.Connection[Any], run: UUID, severity: str) -> int:
+    """Rows of the file with a finding of this severity, each once, as the importer reads them while its run is open."""
+    found = connection.execute(_QUERIES["rows_struck"], {"run": run, "severity": severity}).fetchone()
+    return int(found[0]) if found else 0
 
 
 def to_run(record: Mapping[str, Any]) -> ImportRun:

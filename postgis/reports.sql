@@ -8,3 +8,7 @@ SELECT id, layer_id, layer, source, status, started, finished, undone_by, NULL A
 -- findings --
 SELECT id, "row", source_key, rule, severity, detail_zh, detail_en, lon, lat FROM door.import_finding
 WHERE run = $1 AND id > $2 AND ($4 = '' OR rule = $4) ORDER BY id LIMIT $3
+
+-- rows_struck --
+-- Rows of the file with a finding of this severity; one struck by several rules is one
+SELECT count(DISTINCT nullif("row", 0)) FROM twin.import_finding WHERE run = %(run)s AND severity = %(severity)s

@@ -1,11 +1,9 @@
-"""The staging side of an import: run rows, staged tables, keys, the difference to what is live, and the findings."""
+"""The staging side of an import: run rows, staged tables, and the findings."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from hashlib import sha256
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -32,7 +30,6 @@ SQL_TYPES: Mapping[FieldType, LiteralString] = {
     FieldType.INSTANT: "timestamptz",
     FieldType.JSON: "text",
 }
-_RECIPE_BYTES = 8
 _HOLD_S = 2.0  # an import that ended just now holds its layer until the database has noticed
 
 
@@ -94,16 +91,6 @@ class FindingRow:
     lat: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPlan:
-    """How rows are recognised again: the key column (None: by content), the recipe that is part of every hash, the plan column."""
-
-    column: StagedColumn | None
-    recipe: str
-    plan: StagedColumn | None = None
-    valid_to: StagedColumn | None = None
-
-
 def compose(name: str, staging: Staging, queries: Mapping[str, str] = QUERIES, /, **parts: sql.Composable) -> sql.Composed:
     """The query `name` with the tables of this run and `parts` filled in."""
     return sql.SQL(queries[name]).format(**(staging.parts() | parts))
@@ -120,7 +107,7 @@ def prepare_session(connection: Connection) -> None:
 def start_run(connection: Connection, run: UUID, layer_id: str, source: str) -> None:
     """Register a run and hold it and its layer until the connection ends; Conflict when the layer is being imported already."""
     deadline = time.monotonic() + _HOLD_S
-    while not _one(connection.execute(QUERIES["hold_layer"], {"layer": layer_id})):
+    while not one(connection.execute(QUERIES["hold_layer"], {"layer": layer_id})):
         if time.monotonic() < deadline:
             time.sleep(0.05)
             continue
@@ -232,7 +219,7 @@ def distinct_values(connection: Connection, staging: Staging, rows: int) -> Mapp
 
 def is_key(connection: Connection, staging: Staging, column: StagedColumn) -> bool:
     """Whether a column names every feature, and each differently."""
-    return bool(_one(connection.execute(compose("is_key", staging, column=sql.Identifier(column.column)))))
+    return bool(one(connection.execute(compose("is_key", staging, column=sql.Identifier(column.column)))))
 
 
 def geometry_types(connection: Connection, staging: Staging, everything: bool) -> frozenset[str]:
@@ -242,33 +229,6 @@ def geometry_types(connection: Connection, staging: Staging, everything: bool) -
     return frozenset(str(row[0]) for row in connection.execute(compose("geometry_types", staging), {"headers": headers}))
 
 
-# keys and difference
-
-
-def make_keys(connection: Connection, staging: Staging, plan: KeyPlan, differ: bool = False) -> None:
-    """The view `keys`: rows with their key and hash, the recipe's digest before the row's. A key that comes again gets an ordinal. Commits.
-
-    `differ`: it is known already that each row has a key and no two share one.
-    """
-    own = sql.SQL("r.{}::text").format(sql.Identifier(plan.column.column)) if plan.column else sql.SQL("NULL::text")
-    parts = {
-        "own": own,
-        "key": sql.SQL(QUERIES["key"]).format(own=own),
-        "plan": sql.SQL("r.{}::text").format(sql.Identifier(plan.plan.column)) if plan.plan else sql.SQL("NULL::text"),
-        "valid_to": instant(plan.valid_to),
-        "recipe": sql.Literal(sha256(plan.recipe.encode()).digest()[:_RECIPE_BYTES]),
-    }
-    if differ:
-        plain = own if plan.column else sql.SQL("encode(substr(r.digest, 1, 16), 'hex')")
-        connection.execute(compose("make_plain_keys", staging, **parts, plain=plain))
-    else:
-        doubled = _one(connection.execute(compose("any_doubled", staging, **parts)))
-        connection.execute(compose("make_odd" if doubled else "no_odd", staging, **parts))
-        connection.execute(compose("analyze", staging, table=staging.table("odd")))
-        connection.execute(compose("make_keys", staging, **parts))
-    connection.commit()
-
-
 def instant(column: StagedColumn | None) -> sql.Composable:
     """A staged value as a point in time: a date begins at midnight in Beijing, what is no instant is NULL."""
     if column is None:
@@ -276,61 +236,6 @@ def instant(column: StagedColumn | None) -> sql.Composable:
     if column.type is FieldType.INSTANT:
         return column.identifier
     return sql.SQL("twin.as_instant(jsonb_build_object('v', {}::text), 'v')").format(column.identifier)
-
-
-@dataclass(frozen=True, slots=True)
-class Against:
-    """What a file is compared with: the rows of `source` in the layer `number`, at `moment` (None: now)."""
-
-    number: int
-    source: str
-    moment: datetime | None = None
-    planned: bool = False
-    """Whether the file says the plan of its rows; else rows of plans are left alone."""
-    past: bool = False
-    """Whether the layer has a past table."""
-    ends: bool = True
-    """Whether what the file does not have is ended."""
-    file_wins: bool = False
-    """Whether a row edited since its import is changed back although the file did not change."""
-    begins: bool = False
-    """Whether a row holds from `moment` on although the same is known to begin later."""
-
-    def parts(self) -> dict[str, sql.Composable]:
-        """Fragments: live and past table, source, moment, and what makes a version be written anew although the file says the same."""
-        again = [sql.SQL(QUERIES["edited"]).format(number=sql.Literal(self.number))] if self.file_wins else []
-        again += [sql.SQL("lower(o.valid) > {}").format(sql.Literal(self.moment))] if self.begins and self.moment else []
-        return {
-            "live": sql.Identifier("twin", f"object_{self.number}"),
-            "past": sql.Identifier("twin", f"object_past_{self.number}"),
-            "shape": sql.Identifier("twin", f"shape_{self.number}"),
-            "source": sql.Literal(self.source),
-            "moment": sql.Literal(self.moment) if self.moment else sql.SQL("now()"),
-            "planned": sql.Literal(self.planned),
-            "same_plan": sql.SQL("coalesce(o.plan, '') = coalesce(k.plan, '')" if self.planned else "true"),
-            "ends": sql.Literal(self.ends),
-            "edited": sql.SQL(" OR ").join([*again, sql.SQL("false")]),
-        }
-
-
-def make_diff(connection: Connection, staging: Staging, against: Against, rows: int) -> Mapping[str, int]:
-    """Find the added, changed and removed of `rows` staged rows; returns how many of each, and how many are unchanged. Commits."""
-    parts = against.parts()
-    parts["ended"] = compose("ended", staging, **parts) if against.past else sql.SQL("")
-    parts["known"] = compose("known_live", staging, **parts)
-    if against.moment:
-        parts["known"] = compose("known_then", staging, **parts, known_now=parts["known"])
-    if against.past:
-        connection.execute(compose("make_diff_with_past", staging, **parts))
-    else:
-        connection.execute(compose("make_diff", staging, **parts))
-    counts = {str(action): int(count) for action, count in connection.execute(compose("count_diff", staging))}
-    matched = rows - counts.get("added", 0)
-    if against.ends and (against.past or _one(connection.execute(compose("count_known", staging, **parts))) > matched):
-        counts["removed"] = connection.execute(compose("add_removed", staging, **parts)).rowcount
-    connection.execute(compose("analyze", staging, table=staging.table("diff")))
-    connection.commit()
-    return counts | {"unchanged": matched - counts.get("changed", 0)}
 
 
 # geometry
@@ -393,12 +298,6 @@ def place_findings(connection: Connection, staging: Staging) -> None:
     connection.commit()
 
 
-def report_keys(connection: Connection, staging: Staging) -> None:
-    """Write a finding for each doubled and each empty key. Commits."""
-    connection.execute(compose("report_keys", staging))
-    connection.commit()
-
-
 def count_findings(connection: Connection, run: UUID) -> Sequence[tuple[str, str, int, int]]:
     """Rule, severity, number of findings and number of rows they struck, of a run."""
     found = connection.execute(QUERIES["count_findings"], {"run": run})
@@ -410,6 +309,7 @@ def sample_findings(connection: Connection, run: UUID, most: int = 5) -> Sequenc
     return connection.execute(QUERIES["sample_findings"], {"run": run, "most": most}).fetchall()
 
 
-def _one(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
+def one(cursor: psycopg.Cursor[tuple[Any, ...]]) -> Any:
+    """The one value a query answers with, None where it has no row."""
     row = cursor.fetchone()
     return row[0] if row else None

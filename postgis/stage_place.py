@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from psycopg import sql
 
 from postgis.queries import load_queries
-from postgis.stage import Against, Connection, Staging, compose
+from postgis.stage import Connection, Staging, compose
+from postgis.stage_diff import Against
 from twin.fields import FieldType
 from twin.layer import Bounds
 

@@ -9,7 +9,8 @@ from psycopg import sql
 
 from postgis.layers import LayerSpec, make_layer, reserve_layer
 from postgis.queries import load_queries
-from postgis.stage import Against, Connection, Staging, compose
+from postgis.stage import Connection, Staging, compose
+from postgis.stage_diff import Against
 from postgis.stage_rows import QUERIES as ROW_QUERIES
 from postgis.stage_rows import RowPlan, keeps_odd_values, object_rows
 from twin.errors import Conflict

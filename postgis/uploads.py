@@ -59,9 +59,9 @@ class Uploads:
                 if name.stat().st_mtime < before:
                     self._drop(name)
                     gone += 1
-        for part in (self.home / "uploads").glob("*/blobs/incoming/*"):
+        for part in (self.home / "uploads").glob("*/blobs/*/*"):
             with suppress(OSError):
-                if part.stat().st_mtime < before:
+                if _is_stray(part) and part.stat().st_mtime < before:
                     part.unlink()
         return gone
 
@@ -79,3 +79,8 @@ class Uploads:
         with suppress(OSError):
             name.with_name(name.name.removesuffix(_NAME)).unlink(missing_ok=True)
             name.unlink(missing_ok=True)
+
+
+def _is_stray(part: Path) -> bool:
+    """Whether a killed process left this: a file that is not whole, or one that never got its name."""
+    return part.parent.name == "incoming" or (part.suffix != _NAME and not part.with_name(part.name + _NAME).exists())

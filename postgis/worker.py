@@ -1,4 +1,4 @@
-"""The worker process: runs jobs, sweeps those of dead workers, ticks the clock and refreshes tiles; a killed database only makes it wait."""
+"""The worker process: runs jobs, sweeps those of dead workers and old uploads, ticks the clock and refreshes tiles; a killed database only makes it wait."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ from procrastinate.exceptions import ConnectorException
 from postgis import clock, jobs, outbox, overviews, schedules, twins
 from postgis.connect import IMPORTER, Database, connect
 from postgis.jobs import JobResult, RunningJob
+from postgis.uploads import Uploads
 from twin.errors import TwinError, Unavailable
 
 _LOG = logging.getLogger("twin.worker")
@@ -42,6 +43,7 @@ class Pace:
     stale_s: float = 20.0
     sweep_s: float = 5.0
     schedules_s: float = 10.0
+    uploads_s: float = 300.0
 
 
 async def run_worker(
@@ -60,6 +62,7 @@ async def run_worker(
         _forever("clock", stop, lambda: _tick(database)),
         _forever("tiles", stop, lambda: _refresh_tiles(database)),
         _forever("schedules", stop, lambda: _tick_schedules(database, pace)),
+        _forever("uploads", stop, lambda: _sweep_uploads(home, pace)),
     )
     tasks = [asyncio.create_task(loop) for loop in loops]
     await stop.wait()
@@ -189,6 +192,13 @@ async def _tick_schedules(database: Database, pace: Pace) -> None:
 def _queue_schedules(database: Database) -> int:
     with connect(database, IMPORTER) as connection:
         return schedules.tick(connection)
+
+
+async def _sweep_uploads(home: Path, pace: Pace) -> None:
+    """Remove uploads that were looked at and forgotten, also where nobody looks at another."""
+    while True:
+        await asyncio.to_thread(Uploads(home).sweep)
+        await asyncio.sleep(pace.uploads_s)
 
 
 async def _refresh_tiles(database: Database) -> None:

@@ -6,12 +6,10 @@ from functools import cache
 from typing import Any, Final
 
 from tiles.tilejson import bounds_of
-from twin.grids import WORLD_HALF_M, Grid, last_column, last_row, levels, mercator_y
+from twin.grids import DEGREE_M, WORLD_HALF_M, Grid, last_column, last_row, levels, mercator_y
 from twin.layer import Bounds, Layer
 
 TILE_PX: Final = 256
-#: Metres on the ground of one degree, as OGC scale denominators count them.
-METRES_PER_DEGREE: Final = 111319.49079327358
 #: Size of a pixel in metres, as OGC has it.
 OGC_PIXEL_M: Final = 0.00028
 
@@ -65,7 +63,7 @@ def _matrix(grid: Grid, level: int) -> Matrix:
     width, height = last_column(grid, level) + 1, last_row(grid, level) + 1
     if grid is Grid.CGCS2000:
         size = 360.0 / width / TILE_PX
-        return Matrix(str(level), size, size * METRES_PER_DEGREE, width, height)
+        return Matrix(str(level), size, size * DEGREE_M, width, height)
     size = 2 * WORLD_HALF_M / width / TILE_PX
     return Matrix(str(level), size, size, width, height)
 

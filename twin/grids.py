@@ -13,7 +13,7 @@ CGCS2000_LEVELS = range(1, 19)
 WORLD_HALF_M = 20037508.342789244
 """Half the width of the Web Mercator square, in metres."""
 DEGREE_M = WORLD_HALF_M / 180
-"""A degree of longitude in metres of Web Mercator."""
+"""A degree of the equator: of Web Mercator's metres, and of the ground as OGC scale denominators count it (17-083r4, 6378137 m · π / 180)."""
 
 
 class Grid(StrEnum):

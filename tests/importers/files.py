@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ def sequence(path: Path, features: Sequence[Mapping[str, Any]]) -> Path:
     return path
 
 
-def geopackage(path: Path, shapes: Sequence[Any], crs: str = "EPSG:4490", layer: str = "rows", **columns: Sequence[Any]) -> Path:
+def geopackage(path: Path, shapes: Sequence[Any], crs: str | None = "EPSG:4490", layer: str = "rows", **columns: Sequence[Any]) -> Path:
     kinds = {shapely.get_type_id(shape) for shape in shapes if shape is not None}
     dimension = " Z" if any(shapely.has_z(shape) for shape in shapes if shape is not None) else ""
     names = {0: "Point", 1: "LineString", 3: "Polygon", 6: "MultiPolygon"}
@@ -97,7 +98,9 @@ def geopackage(path: Path, shapes: Sequence[Any], crs: str = "EPSG:4490", layer:
     wkb = shapely.to_wkb(np.array(shapes, dtype=object), output_dimension=3)
     table = pa.table({**{name: pa.array(values) for name, values in columns.items()}, "geometry": pa.array(wkb, pa.binary())})
     append = path.exists()
-    write_arrow(table, path, layer=layer, driver="GPKG", geometry_name="geometry", geometry_type=kind, crs=crs, append=append)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided")
+        write_arrow(table, path, layer=layer, driver="GPKG", geometry_name="geometry", geometry_type=kind, crs=crs, append=append)
     return path
 
 

@@ -1,8 +1,10 @@
 """Every format of the registry, each with a file made by hand and with the real ones."""
 
+import io
 import json
 import shutil
 import struct
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 import shapely
 from pyogrio.raw import write_arrow
 
-from importers import CONTAINERS, FORMATS, load
+from importers import CONTAINERS, FORMATS, load, opendocument
 from importers.base import Member
 from importers.demo.reader import write as write_arrow_file
 from importers.gdal import check_drivers
@@ -481,7 +483,30 @@ class TestGml:
         found = read(data_root / "natural/plateau-numazu-landuse/523836_luse_6668_op.gml.gz")
         assert found.summary.rows == 225 and 138 < found.shapes[0].centroid.x < 139
         with pytest.raises(BadFile, match="3D model"):
-            read(data_root / "cim/citygml/lod2_buildings_v3.gml.gz")
+            read(data_root / "cim/plateau/udx/bldg/53392642_bldg_6697_op2.gml")
+        for path in [*(data_root / "cim/citygml3").glob("*.gml.gz"), data_root / "cim/citygml/lod2_buildings_v3.gml.gz"]:
+            with pytest.raises(BadFile, match="CityGML 3"):
+                read(path)
+
+    @pytest.mark.parametrize("version", ["2.0", "3.0"])
+    def test_a_city_model_is_not_taken_without_its_shapes(self, tmp_path, version) -> None:
+        kind = f"xmlns:b='http://www.opengis.net/citygml/building/{version}'"
+        footprint = (
+            "<b:lod0FootPrint><gml:MultiSurface><gml:surfaceMember><gml:Polygon><gml:exterior><gml:LinearRing>"
+            "<gml:posList srsDimension='3'>113 23 0 113.001 23 0 113.001 23.001 0 113 23 0</gml:posList>"
+            "</gml:LinearRing></gml:exterior></gml:Polygon></gml:surfaceMember></gml:MultiSurface></b:lod0FootPrint>"
+        )
+        for shape, taken in ((footprint, version == "2.0"), ("<b:storeysAboveGround>3</b:storeysAboveGround>", False)):
+            (tmp_path / "a.gml").write_text(
+                f"<c:CityModel xmlns:c='http://www.opengis.net/citygml/{version}' {kind} xmlns:gml='http://www.opengis.net/gml'>"
+                f"<c:cityObjectMember><b:Building gml:id='a'>{shape}</b:Building></c:cityObjectMember></c:CityModel>"
+            )
+            if taken:
+                assert read(tmp_path / "a.gml").shapes[0].geom_type == "MultiPolygon"
+                continue
+            with pytest.raises(BadFile, match="only attributes") as caught:
+                read(tmp_path / "a.gml")
+            assert "城市模型" in caught.value.message_zh
 
 
 class TestOsm:
@@ -598,6 +623,17 @@ class TestSpreadsheet:
             read(path, table="x")
         with pytest.raises(BadFile, match="no sheet has a heading"):
             read(data_root / "mobility/shenzhen-ev/SZweather20220619-20220718.xls")
+
+    @pytest.mark.parametrize("block", [7, 1 << 20])
+    def test_open_document_sheets_as_gdal_writes_them(self, tmp_path, monkeypatch, block) -> None:
+        table = pa.table({"经度": [113.5, 113.6], "纬度": [23.5, 23.6], "名称": ["甲 > 乙", " 丙\n丁"], "n": [1, None]})
+        write_arrow(table, tmp_path / "a.ods", driver="ODS", layer="学校")
+        assert read(tmp_path / "a.ods").named(0) == {"名称": "甲 > 乙", "n": 1}
+        with zipfile.ZipFile(tmp_path / "a.ods") as archive:
+            raw = archive.read("content.xml")
+        monkeypatch.setattr(opendocument, "_BLOCK", block)
+        clean = b"".join(opendocument._closed_up(io.BytesIO(raw)))
+        assert b">\n<table:table-cell" in raw and clean == opendocument._BREAK.sub(b">", raw) and len(clean) < len(raw)
 
     def test_in_a_zip_and_broken(self, tmp_path) -> None:
         data = workbook(tmp_path / "a.xlsx").read_bytes()

@@ -43,6 +43,20 @@ def test_each_role_once_and_the_best_name_wins() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("names", "named"),
+    [
+        ("行政区名称", "行政区名称"), ("区县名称 面积", "区县名称"), ("ZLDWDM ZLDWMC", "ZLDWMC"),  # a village of the land survey
+        ("省名 市名 县名 镇名", "镇名"), ("市名 街道名称", "街道名称"), ("省名 行政区名称", "行政区名称"),
+        ("店名 区县名称", None), ("XZQMC MC", "MC"), ("XZQMC XZQDM", "XZQMC"),
+        ("TBBH DLMC QSDWMC ZLDWMC", None),  # a parcel of the land survey: no name is its own
+    ],
+)  # fmt: skip
+def test_the_name_of_a_place_names_a_thing_only_where_it_has_no_other(names: str, named: str | None) -> None:
+    found = fields_of(columns(**dict.fromkeys(names.split(), TEXT)))
+    assert [name for name, field in found.items() if field.role is Role.NAME] == ([named] if named else [])
+
+
 def test_titles_units_tiles_and_queryables() -> None:
     found = fields_of(columns(height=NUMBER, 用途=TEXT, area=NUMBER, 备注=TEXT, 状态=TEXT), 备注=5000, 状态=4, area=900, 用途=6)
     assert (found["height"].title_zh, found["height"].title_en, found["height"].unit) == ("高度", "height", "m")

@@ -12,7 +12,7 @@ from importers.base import Column
 from importers.digest import digested
 from importers.geos import arrow
 from importers.options import ImportOptions
-from importers.plain import check_batch
+from importers.plain import check_batch, find_plain
 from importers.report import Progress
 from importers.run import import_file, sweep
 from importers.shapes import Source
@@ -136,9 +136,16 @@ ODD = [
 ]
 
 
-@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4547", ""])
-def test_plain_rows_come_out_as_by_the_long_way(crs) -> None:
-    shapes = [*shapely.to_wkb(shapely.from_wkt(ODD)).tolist(), None, b"\x01\x03\x00", shapely.to_wkb(shapely.Point(113, 23), byte_order=0)]
+FAR = [
+    "POLYGON ((500000 25e5, 501000 25e5, 501000 2501000, 500000 25e5))",
+    "POLYGON ((5e5 25e5, 501000 25e5, 501000 2500000.05, 5e5 25e5))",
+]
+
+
+@pytest.mark.parametrize("odd", [ODD, FAR, [*ODD, *FAR]], ids=["degrees", "metres", "both"])
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:4547", "EPSG:2926", ""])
+def test_plain_rows_come_out_as_by_the_long_way(crs, odd) -> None:
+    shapes = [*shapely.to_wkb(shapely.from_wkt(odd)).tolist(), None, b"\x01\x03\x00", shapely.to_wkb(shapely.Point(113, 23), byte_order=0)]
     wkb = arrow.array(shapes * 3, arrow.binary()).slice(2)
     rows, source = np.arange(1, len(wkb) + 1), Source(crs, "geopackage")
     told_quick, told_long = [], []
@@ -147,6 +154,11 @@ def test_plain_rows_come_out_as_by_the_long_way(crs) -> None:
     assert quick.take.tolist() == long.take.tolist() and quick.wkb.to_pylist() == long.wkb.to_pylist()
     assert (quick.refused, quick.has_z, dict(quick.kinds)) == (long.refused, long.has_z, dict(long.kinds))
     assert quick.bounds.tolist() == long.bounds.tolist() and len(quick.parts) == len(quick.take)
+
+
+def test_a_grid_without_a_name_goes_the_quick_way() -> None:
+    wkb = arrow.array(shapely.to_wkb(shapely.from_wkt(FAR)), arrow.binary())
+    assert [find_plain(wkb, Source(crs)).rows.tolist() for crs in ("", "EPSG:4547", "EPSG:4490")] == [[True, False]] * 3
 
 
 def digests(match=(), **columns) -> list[bytes]:

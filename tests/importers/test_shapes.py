@@ -1,5 +1,8 @@
 """Odd shapes: what the file has, what becomes of it, and what is said about it."""
 
+from pathlib import Path
+
+import pytest
 import shapely
 
 from tests.importers import files, raw_shapefile
@@ -85,7 +88,23 @@ class TestSlivers:
     def test_in_metres_of_a_grid(self, tmp_path) -> None:
         boxes = [shapely.box(500_000, 2_500_000, 501_000, 2_500_000.05), shapely.box(500_000, 2_500_000, 501_000, 2_500_004)]
         path = files.geopackage(tmp_path / "grid.gpkg", boxes, crs="EPSG:4547")
-        assert [item.row for item in files.read(path).findings if item.rule == "sliver"] == [1]
+        assert self.thin(path) == [1]
+
+    def thin(self, path: Path, **options: str) -> list[int | None]:
+        return [item.row for item in files.read(path, **options).findings if item.rule == "sliver"]
+
+    @pytest.mark.parametrize("wrong", ["", "EPSG:4326", "EPSG:4547"])
+    def test_the_numbers_tell_degrees_from_metres(self, tmp_path, wrong) -> None:
+        thin_and_not = [shapely.box(113, 23, 113.01, 23 + 4e-7), shapely.box(113, 23, 113.001, 23.001)]
+        metres = [shapely.box(500_000, 2_500_000, 501_000, 2_500_000.05), shapely.box(500_000, 2_500_000, 500_010, 2_500_004)]
+        for name, boxes in (("degrees", thin_and_not), ("metres", metres)):
+            assert self.thin(files.geopackage(tmp_path / f"{name}.gpkg", boxes, crs=wrong or None)) == [1], name
+
+    def test_feet_are_feet_where_anybody_says_so(self, tmp_path) -> None:
+        feet = [shapely.box(1_500_000, 200_000, 1_500_900, 200_000 + width) for width in (0.2, 0.4)]  # 6 and 12 cm
+        assert self.thin(files.geopackage(tmp_path / "said.gpkg", feet, crs="EPSG:2926")) == [1]
+        bare = files.geopackage(tmp_path / "bare.gpkg", feet, crs=None)
+        assert (self.thin(bare), self.thin(bare, crs="EPSG:2926")) == ([], [1])
 
 
 class TestMeridian:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyproj
 import pytest
 import shapely
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -261,6 +262,96 @@ def test_a_file_nobody_knows_is_told_and_changes_nothing(browser: Browser, offic
         wizard.get_by_role("button", name="取消").click()
         expect(wizard).to_have_count(0)
         desk.clean()
+
+
+def test_a_local_grid_with_heights_and_codes(browser: Browser, office: Running, officer: Admin, tmp_path: Path, screens: Path) -> None:
+    east, north = pyproj.Transformer.from_crs(4490, 4547, always_xy=True).transform(113.93, 22.53)
+    point = {"type": "Point", "coordinates": [east - 484000, north - 2477000, 12.5]}
+    feature = {"type": "Feature", "geometry": point, "properties": {"编号": "J-1", "阶段": "建成"}}
+    options = {"has_touch": True, "is_mobile": True, "device_scale_factor": 2}
+    with at_the_desk(browser, office, PHONE, **options) as phone:
+        drop(phone.page, files.geojson(tmp_path / "井.geojson", [feature]))
+        wizard = phone.page.get_by_role("dialog", name=re.compile("导入文件"))
+        expect(wizard.locator(".ant-alert-error")).to_contain_text("坐标", timeout=LOOK_MS)
+        say_the_grid(phone, wizard, screens)
+        pick(phone.page, wizard.get_by_label("高程基准"), "1985国家高程基准")
+        wizard.get_by_role("button", name="下一步").click()
+        pick(phone.page, wizard.get_by_label("阶段 的代码表"), "建设阶段")
+        save(phone.page, screens, "import-codes-phone")
+        _stands(phone.page)
+        assert _serious(phone.page) == []
+        wizard.get_by_role("button", name="下一步").click()
+        expect(wizard.locator(".facts")).to_contain_text("1985国家高程基准")
+        wizard.get_by_role("button", name="开始导入").click()
+        expect(phone.page.locator(".job")).to_contain_text("读入 1 = 发布 1 + 拒绝 0", timeout=LOOK_MS)
+        item = officer.http.get("/collections/井/items").json()["features"][0]
+        assert item["properties"]["阶段"] == "built" and item["geometry"]["coordinates"][:2] == pytest.approx([113.93, 22.53], abs=1e-6)
+        phone.clean()
+
+
+def say_the_grid(view: Watched, wizard: Locator, screens: Path) -> None:
+    """By the keys alone, once the parameters are open."""
+    wizard.get_by_role("button", name="地方坐标系参数").press("Enter")
+    use = wizard.get_by_role("button", name="按参数读取")
+    wizard.get_by_label("国家坐标系").fill("EPSG:4547")
+    wizard.get_by_label("东平移 dx").fill("484000")
+    expect(use).to_be_disabled()
+    wizard.get_by_label("北平移 dy").fill("2477000")
+    with view.page.expect_response(re.compile("/imports/preview"), timeout=LOOK_MS) as answered:
+        use.press("Enter")
+    west, south, *_ = answered.value.json()["bounds"]
+    assert (west, south) == pytest.approx((113.93, 22.53), abs=1e-6)
+    expect(wizard.locator(".ant-alert-error")).to_have_count(0)
+    view.settle()
+    save(view.page, screens, "import-grid-phone")
+    _nothing_overflows(view.page)
+    _stands(view.page)
+    assert _serious(view.page) == []
+
+
+def _stands(page: Page) -> None:
+    """The page is not pushed up, and the wizard scrolls down only."""
+    assert page.locator(".bar").bounding_box()["y"] == 0  # type: ignore[index]
+    assert page.evaluate("(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.side-body'))") == 0
+
+
+def test_escape_closes_and_asks_only_for_what_would_be_lost(browser: Browser, office: Running, officer: Admin, tmp_path: Path) -> None:
+    path = files.geojson(tmp_path / "岛.geojson", [files.square(22.53, 113.93, 0.01, 名称="岛")])
+    with at_the_desk(browser, office, DESK) as desk:
+        wizard = desk.page.get_by_role("dialog", name=re.compile("导入文件"))
+        asked = desk.page.locator(".ant-popconfirm:not(.ant-popover-hidden)")
+        opener = desk.page.get_by_role("button", name="admin")
+        choose(desk, opener, path)
+        desk.page.keyboard.press("Escape")
+        expect(wizard).to_have_count(0)
+        expect(opener).to_be_focused()
+        choose(desk, opener, path)
+        with desk.page.expect_response(re.compile("/imports/preview"), timeout=LOOK_MS) as answered:
+            pick(desk.page, wizard.get_by_label("坐标顺序"), "北纬")
+        assert answered.value.json()["bounds"][:2] == pytest.approx([113.93, 22.53], abs=1e-6)
+        wizard.get_by_label("字符编码").click()
+        desk.page.keyboard.press("Escape")
+        expect(desk.page.locator(OPEN_LIST)).to_have_count(0)
+        expect(asked).to_have_count(0)
+        desk.page.keyboard.press("Escape")
+        expect(asked).to_contain_text("放弃这次导入")
+        desk.page.keyboard.press("Escape")
+        expect(asked).to_have_count(0)
+        expect(wizard).to_be_visible()
+        wizard.get_by_role("button", name="关闭").click()
+        asked.get_by_role("button", name="放弃").click()
+        expect(wizard).to_have_count(0)
+        expect(opener).to_be_focused()
+        desk.clean()
+
+
+def choose(desk: Watched, opener: Locator, path: Path) -> None:
+    """The file dialog from the person's menu, until the file has been looked at."""
+    opener.click()
+    with desk.page.expect_file_chooser() as dialog:
+        desk.page.get_by_role("menuitem", name="导入文件").click()
+    dialog.value.set_files(path)
+    expect(desk.page.locator(".wizard .keys")).to_contain_text("GeoJSON", timeout=LOOK_MS)
 
 
 @pytest.mark.parametrize(("size", "lang"), [("phone", "zh"), ("phone", "en"), ("desktop", "en")])

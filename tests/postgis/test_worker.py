@@ -1,6 +1,7 @@
 """Jobs run, report, fail, are cancelled, and outlive the death of their worker and of the database connection."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from postgis import jobs, worker
 from postgis.connect import EDITOR, OWNER, SUPERUSER, Database, connect
 from postgis.jobs import Job, JobRequest
+from postgis.uploads import KEPT_S, Uploads
 from postgis.worker import Pace, run_worker
 from tests.postgis.job_functions import KINDS
 
@@ -134,6 +136,7 @@ sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from postgis import jobs, worker
 from postgis.connect import Database
+from postgis.uploads import KEPT_S, Uploads
 from postgis.worker import Pace, run_worker
 from tests.postgis.job_functions import KINDS
 jobs.JOBS.update(KINDS)
@@ -216,6 +219,20 @@ async def test_the_clock_ticks(database: Database, tmp_path: Path, owner: psycop
                 return
             await asyncio.sleep(0.1)
     pytest.fail("nothing was written when the object began")
+
+
+async def test_forgotten_uploads_go_without_another_look(database: Database, tmp_path: Path) -> None:
+    store = Uploads(tmp_path)
+    with store.writer("a", 1000) as writer:
+        writer.write(b"x,y")
+        store.keep("a", writer.finish(name="a.csv"))
+    for path in (tmp_path / "uploads").rglob("*.name"):
+        os.utime(path, (time.time() - KEPT_S - 1,) * 2)
+    async with working(database, tmp_path):
+        deadline = time.monotonic() + 10
+        while any(path.is_file() for path in (tmp_path / "uploads").rglob("*")):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("turns", range(6))

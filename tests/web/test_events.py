@@ -1,5 +1,6 @@
 """Events as a browser reads them: in commit order, resumable by number, only what the reader may know."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -13,8 +14,10 @@ import pytest
 
 from postgis.connect import EDITOR, IMPORTER, Database, connect
 from postgis.jobs import JobRequest, submit
+from postgis.outbox import Event
 from tests.tile_scene import Row, put_rows, square
 from tests.web.conftest import Site, problem_of
+from web.events import _next
 
 
 class Reader:
@@ -188,3 +191,22 @@ def gauge(web: httpx.Client, name: str) -> float:
     """A number of the one process there is."""
     line = next(line for line in web.get("/metrics").text.splitlines() if line.startswith(name + "{"))
     return float(line.rsplit(" ", 1)[1])
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_an_end_that_comes_together_with_an_event_is_not_forgotten(turns: int) -> None:
+    queue: asyncio.Queue[Event | None] = asyncio.Queue(1)
+    waiting = asyncio.create_task(_next(queue, 30))
+    await asyncio.sleep(0.01)
+    await queue.put(None)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    came_in_time = waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled() == came_in_time
+    assert queue.empty() != came_in_time  # what was not handed over is still there
+
+
+async def test_nothing_in_time_is_told() -> None:
+    with pytest.raises(TimeoutError):
+        await _next(asyncio.Queue(1), 0.01)

@@ -166,3 +166,14 @@ class TestUploads:
             (part,) = [path for path in tmp_path.rglob("*") if path.is_file()]
             store.sweep(time.time() + 2 * KEPT_S)
             assert not part.exists()
+
+    def test_what_never_got_its_name_goes(self, tmp_path: Path) -> None:
+        store = Uploads(tmp_path)
+        with store.writer("a", 1000) as writer:
+            writer.write(b"whole")
+            writer.finish(name="a.csv")
+        (path,) = [path for path in tmp_path.rglob("*") if path.is_file()]
+        store.sweep()
+        assert path.exists()
+        store.sweep(time.time() + 2 * KEPT_S)
+        assert not path.exists()

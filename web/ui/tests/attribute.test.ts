@@ -14,6 +14,7 @@ const field = (name: string, role: string | null, more: Partial<Field> = {}): Fi
   unit: '',
   role,
   in_tiles_from_zoom: 0,
+  code_list: '',
   ...more,
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Preview, PreviewColumn } from '../src/api/types';
+import type { Field, Preview, PreviewColumn } from '../src/api/types';
 import { onTop } from '../src/map/trial';
-import { doubledFields, idOf, isLayerId, isPlain, NOTHING, optionsOf, type Choice } from '../src/state/choice';
+import { begin, codeListFor, doubledFields, idOf, isFilled, isLayerId, isPlain, lookOptions, mayBeCoded, NOTHING, optionsOf, withCodeList, type Choice } from '../src/state/choice';
 
 const CHOICE: Choice = { ...NOTHING, layer: 'a', title_zh: '甲' };
 
@@ -43,6 +43,49 @@ describe('options', () => {
     const seen = preview({ columns: [column('a'), column('b'), column('c')] });
     expect(doubledFields({ ...CHOICE, match: { b: 'a', c: '' } }, seen)).toEqual(['a']);
     expect(doubledFields(CHOICE, seen)).toEqual([]);
+  });
+});
+
+describe('places and heights', () => {
+  const said: Choice = { ...CHOICE, axis_order: 'lat-lon', vertical_datum: 'EGM96' };
+  it('are sent with the look and with the import', () => {
+    expect(optionsOf(said, preview())).toEqual({ layer: 'a', title_zh: '甲', axis_order: 'lat-lon', vertical_datum: 'EGM96' });
+    expect(lookOptions(said)).toEqual({ layer: 'a', axis_order: 'lat-lon', vertical_datum: 'EGM96' });
+  });
+});
+
+describe('code lists', () => {
+  const known = { type: 'text', role: 'class', code_list: 'land_use' } as Field;
+  it('go to the same entry as the role, and to none for a column that is left out', () => {
+    const choice = { ...CHOICE, roles: { a: 'class', b: '' }, code_lists: { a: 'phases', c: 'themes', d: 'statuses' }, match: { d: '' } };
+    expect(optionsOf(choice, preview())['fields']).toEqual([
+      { name: 'a', role: 'class', code_list: 'phases' },
+      { name: 'b', role: '' },
+      { name: 'c', code_list: 'themes' },
+    ]);
+  });
+  it('are for text that may be a code', () => {
+    const may = (given: Partial<PreviewColumn>, field?: Field, choice = CHOICE) => mayBeCoded(choice, { ...column('a'), ...given }, field);
+    expect([may({}), may({ role: 'class' }), may({ role: 'name' }), may({ type: 'number' })]).toEqual([true, true, false, false]);
+    expect([may({ type: 'integer' }, known), may({}, undefined, { ...CHOICE, match: { a: '' } })]).toEqual([true, false]);
+    expect(may({ role: 'name' }, undefined, { ...CHOICE, code_lists: { a: 'themes' } })).toBe(true);
+  });
+  it('of a field that has one are said only where they differ', () => {
+    const other = withCodeList(CHOICE, column('a'), known, '');
+    expect(other).toEqual({ a: '' });
+    expect(withCodeList({ ...CHOICE, code_lists: other }, column('a'), known, 'land_use')).toEqual({});
+    expect([codeListFor(CHOICE, column('a'), known), codeListFor({ ...CHOICE, code_lists: other }, column('a'), known)]).toEqual(['land_use', '']);
+  });
+});
+
+describe('leaving', () => {
+  it('loses nothing before anything was said, or when a known layer took its own title back', () => {
+    const begun = begin('地块.geojson');
+    expect([isFilled(begun, '地块.geojson'), isFilled({ ...begun, title_zh: '' }, '地块.geojson')]).toEqual([false, false]);
+  });
+  it('loses what was said', () => {
+    const changes: Partial<Choice>[] = [{ title_zh: '乙' }, { layer: 'b' }, { crs: 'EPSG:4547' }, { match: { a: 'b' } }, { topology: true }];
+    expect(changes.map((patch) => isFilled({ ...begin('a.csv'), ...patch }, 'a.csv'))).toEqual(changes.map(() => true));
   });
 });
 

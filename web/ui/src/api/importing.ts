@@ -114,6 +114,8 @@ export interface Preview {
   geometry_types: Record<string, number>;
   datum_check: DatumCheck | null;
   crs_check: CrsCheck | null;
+  /** What heights count from; null where the rows read have none. */
+  vertical_datum: string | null;
   findings: ReportRule[];
   refusal: (JobError & { choices: string[] }) | null;
 }

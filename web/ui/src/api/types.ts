@@ -10,6 +10,7 @@ export interface Field {
   unit: string;
   role: string | null;
   in_tiles_from_zoom: number | null;
+  code_list: string;
 }
 
 export interface Layer {

@@ -3,18 +3,21 @@ import { InboxOutlined } from '@ant-design/icons';
 import { useEffect, useState } from 'react';
 import { useWords } from '../i18n';
 import { offerFile } from '../state/actions';
+import { rememberOpener } from '../state/focus';
 
 const KINDS =
   '.geojson,.json,.geojsonl,.geojsons,.ndjson,.jsonl,.zip,.shp,.gpkg,.gdb,.kml,.kmz,.fgb,.parquet,.geoparquet,.pbf,.osm,.dxf,.gml,.tab,.mif,.xlsx,.xls,.ods,.csv,.tsv,.txt,.pmtiles,.gz,.arrow';
 
-/** The same door without a mouse: the system's own file dialog. */
-export function chooseFile(): void {
+/** The same door without a mouse: the system's own file dialog; `opener` has the focus again when all is done. */
+export function chooseFile(opener: HTMLElement | null): void {
   const field = document.createElement('input');
   field.type = 'file';
   field.accept = KINDS;
   field.onchange = () => {
     const file = field.files?.[0];
-    if (file !== undefined) offerFile(file);
+    if (file === undefined) return;
+    rememberOpener(opener);
+    offerFile(file);
   };
   field.click();
 }

@@ -8,11 +8,13 @@ import { formatInstant, useWords } from '../i18n';
 import { page } from '../state/page';
 import { useStore } from '../state/store';
 import { ProblemNote } from './ProblemNote';
+import { useFocusInside } from './useFocusInside';
 
 const COLORS: Record<ImportRun['status'], string> = { running: 'blue', done: 'green', failed: 'red', aborted: 'default' };
 
 function History() {
   const words = useWords();
+  const panel = useFocusInside<HTMLElement>();
   const [runs, setRuns] = useState<ImportRun[] | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   const tell = (error: unknown) => {
@@ -28,7 +30,7 @@ function History() {
   }, []);
   const open = (run: string) => void api.report(run).then((report) => page.set({ report, history: false }), tell);
   return (
-    <aside className="side" role="dialog" aria-label={words.importHistory}>
+    <aside ref={panel} tabIndex={-1} className="side" role="dialog" aria-label={words.importHistory}>
       <header>
         <h2>{words.importHistory}</h2>
         <Button type="text" size="small" icon={<CloseOutlined />} aria-label={words.close} onClick={() => page.set({ history: false })} />

@@ -10,6 +10,7 @@ import { page } from '../state/page';
 import { useStore } from '../state/store';
 import { SEVERITY_COLORS } from './severity';
 import { UndoButton } from './UndoButton';
+import { useFocusInside } from './useFocusInside';
 import { Readings } from './wizard/DatumNote';
 
 const GOOD = 95;
@@ -172,11 +173,12 @@ function Datum({ report }: { report: ImportReport }) {
 
 function Report({ report }: { report: ImportReport }) {
   const words = useWords();
+  const panel = useFocusInside<HTMLElement>();
   const [rule, setRule] = useState('');
   useMarks(report.run, rule);
   const close = () => page.set({ report: null });
   return (
-    <aside className="side report" role="dialog" aria-label={`${words.report}: ${report.layer}`}>
+    <aside ref={panel} tabIndex={-1} className="side report" role="dialog" aria-label={`${words.report}: ${report.layer}`}>
       <header>
         <h2>
           {words.report} <span>{report.layer}</span>

@@ -18,7 +18,7 @@ function NothingYet() {
       <Button type="primary" icon={<FolderOpenOutlined />} onClick={() => page.set({ panel: 'products', sheet: 'half' })}>
         {words.browseProducts}
       </Button>
-      <Button icon={<UploadOutlined />} onClick={chooseFile}>
+      <Button icon={<UploadOutlined />} onClick={(event) => chooseFile(event.currentTarget)}>
         {words.chooseFile}
       </Button>
     </div>

@@ -1,5 +1,5 @@
 /** What a person says about a file before its import, and what is sent of it. */
-import type { Preview, Problem } from '../api/types';
+import type { Field, Preview, PreviewColumn, Problem } from '../api/types';
 
 export type Mode = 'diff' | 'append' | 'replace';
 
@@ -9,6 +9,9 @@ export interface Choice {
   mode: Mode;
   crs: string;
   datum: string;
+  /** Which ordinate comes first in the file; empty: found by where they lie. */
+  axis_order: '' | 'lon-lat' | 'lat-lon';
+  vertical_datum: string;
   encoding: string;
   table: string;
   key: string;
@@ -19,6 +22,8 @@ export interface Choice {
   match: Record<string, string>;
   /** Column → role, where it is not the one found by its name. */
   roles: Record<string, string>;
+  /** Column → code list, where it is not the one its field has. */
+  code_lists: Record<string, string>;
 }
 
 export const NOTHING: Choice = {
@@ -27,6 +32,8 @@ export const NOTHING: Choice = {
   mode: 'diff',
   crs: '',
   datum: '',
+  axis_order: '',
+  vertical_datum: '',
   encoding: '',
   table: '',
   key: '',
@@ -35,6 +42,7 @@ export const NOTHING: Choice = {
   allow_removals: false,
   match: {},
   roles: {},
+  code_lists: {},
 };
 
 const ID = /^[\p{L}][\p{L}\p{N}_-]*$/u;
@@ -54,17 +62,60 @@ export function idOf(fileName: string): string {
 /** The field a column goes to: as said, else as the server found by name. */
 export const fieldFor = (choice: Choice, { name, field }: { name: string; field: string }): string => choice.match[name] ?? field;
 
+/** Roles whose values may be codes of a list; of the others a list would only be in the way. */
+const CODED_ROLES: readonly string[] = ['', 'class', 'phase'];
+
+export const roleFor = (choice: Choice, column: PreviewColumn, known: Field | undefined): string =>
+  known === undefined ? (choice.roles[column.name] ?? column.role ?? '') : (known.role ?? '');
+
+export const codeListFor = (choice: Choice, { name }: PreviewColumn, known: Field | undefined): string => choice.code_lists[name] ?? known?.code_list ?? '';
+
+/** Only text is told by a list, and a list that was chosen is always shown. */
+export function mayBeCoded(choice: Choice, column: PreviewColumn, known: Field | undefined): boolean {
+  if (fieldFor(choice, column) === '') return false;
+  if (codeListFor(choice, column, known) !== '') return true;
+  return (known?.type ?? column.type) === 'text' && CODED_ROLES.includes(roleFor(choice, column, known));
+}
+
+/** The lists with this column's said, or unsaid where its field has that list anyway. */
+export function withCodeList({ code_lists }: Choice, { name }: PreviewColumn, known: Field | undefined, list: string): Record<string, string> {
+  return list === (known?.code_list ?? '') ? without(code_lists, name) : { ...code_lists, [name]: list };
+}
+
+export const without = (values: Record<string, string>, name: string): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).filter(([each]) => each !== name));
+
+/** Whether anything differs from what the wizard began with, so that closing it would lose it. */
+export function isFilled(choice: Choice, fileName: string): boolean {
+  const { title_zh, ...rest } = choice;
+  const { title_zh: own, ...begun } = begin(fileName);
+  return (title_zh !== '' && title_zh !== own) || JSON.stringify(rest) !== JSON.stringify(begun);
+}
+
+/** What is said of a file before anybody says anything. */
+export const begin = (fileName: string): Choice => ({ ...NOTHING, layer: idOf(fileName), title_zh: stemOf(fileName) });
+
 /** Only what was said or suggested is sent; a column that keeps its own name needs no word. */
 function matchOf(choice: Choice, preview: Preview | null): Record<string, string> {
   const suggested = (preview?.columns ?? []).filter((column) => column.why !== '' && column.field !== '' && column.field !== column.name);
   return { ...Object.fromEntries(suggested.map((column) => [column.name, column.field])), ...choice.match };
 }
 
+/** What is said of columns, one entry for each. A column that is left out has no field that anything could be said of. */
+function fieldsOf({ roles, code_lists, match }: Choice): Record<string, string>[] {
+  const names = [...new Set([...Object.keys(roles), ...Object.keys(code_lists)])].filter((name) => match[name] !== '');
+  return names.map((name) => ({
+    name,
+    ...(roles[name] === undefined ? {} : { role: roles[name] }),
+    ...(code_lists[name] === undefined ? {} : { code_list: code_lists[name] }),
+  }));
+}
+
 export function optionsOf(choice: Choice, preview: Preview | null): Record<string, unknown> {
-  const { roles, mode, title_zh, layer, crs, datum, encoding, table, key, explode, topology, allow_removals } = choice;
-  const rest = { crs, datum, encoding, table, key, explode, topology, allow_removals };
+  const { mode, title_zh, layer, crs, datum, axis_order, vertical_datum, encoding, table, key, explode, topology, allow_removals } = choice;
+  const rest = { crs, datum, axis_order, vertical_datum, encoding, table, key, explode, topology, allow_removals };
   const match = matchOf(choice, preview);
-  const fields = Object.entries(roles).map(([name, role]) => ({ name, role }));
+  const fields = fieldsOf(choice);
   const kept = Object.entries(rest).filter(([, value]) => value !== '' && value !== false);
   return {
     ...Object.fromEntries(kept),
@@ -78,8 +129,8 @@ export function optionsOf(choice: Choice, preview: Preview | null): Record<strin
 
 /** Options that decide how a file is looked at; a bad layer id is not one of them, it is told beside its field. */
 export function lookOptions(choice: Choice): Record<string, unknown> {
-  const { crs, datum, encoding, table, explode, match, layer } = choice;
-  const said = Object.entries({ crs, datum, encoding, table, layer: isLayerId(layer) ? layer : '' }).filter(([, value]) => value !== '');
+  const { crs, datum, axis_order, vertical_datum, encoding, table, explode, match, layer } = choice;
+  const said = Object.entries({ crs, datum, axis_order, vertical_datum, encoding, table, layer: isLayerId(layer) ? layer : '' }).filter(([, value]) => value !== '');
   return { ...Object.fromEntries(said), ...(explode ? { explode } : {}), ...(Object.keys(match).length === 0 ? {} : { match }) };
 }
 

@@ -2,7 +2,7 @@
 import { api, ApiError, upload } from '../api/client';
 import type { Preview, Problem } from '../api/types';
 import { flyToBounds } from '../map/handle';
-import { idOf, lookOptions, NOTHING, optionsOf, stemOf, type Choice } from './choice';
+import { begin, isFilled, lookOptions, NOTHING, optionsOf, stemOf, type Choice } from './choice';
 import { importFile, importKept } from './jobs';
 import { page } from './page';
 import { Store } from './store';
@@ -16,15 +16,17 @@ export interface Wizard {
   preview: Preview | null;
   problem: Partial<Problem> | null;
   choice: Choice;
+  /** Whether it asks before it closes and forgets what was filled in. */
+  leaving: boolean;
 }
 
-const CLOSED: Wizard = { file: null, step: 0, sent: 0, looking: false, preview: null, problem: null, choice: NOTHING };
+const CLOSED: Wizard = { file: null, step: 0, sent: 0, looking: false, preview: null, problem: null, choice: NOTHING, leaving: false };
 
 export const wizard = new Store<Wizard>(CLOSED);
 
 const TYPING_MS = 500;
 /** Choices after which the file is read in another way, or its columns mean something else. */
-const READ_BY: (keyof Choice)[] = ['crs', 'datum', 'encoding', 'table', 'explode', 'layer'];
+const READ_BY: (keyof Choice)[] = ['crs', 'datum', 'axis_order', 'encoding', 'table', 'explode', 'layer'];
 
 let asking: AbortController | null = null;
 let timer = 0;
@@ -66,7 +68,7 @@ function asProblem(refusal: NonNullable<Preview['refusal']>): Partial<Problem> {
 
 export function openWizard(file: File): void {
   if (wizard.get().file === file) return;
-  const choice = { ...NOTHING, layer: idOf(file.name), title_zh: stemOf(file.name) };
+  const choice = begin(file.name);
   wizard.set({ ...CLOSED, file, choice });
   void look((signal) => upload<Preview>('imports/preview', file, lookOptions(choice), (sent) => wizard.get().file === file && wizard.set({ sent }), signal));
 }
@@ -79,6 +81,13 @@ export function closeWizard(): void {
   page.set({ file: null, trial: null });
 }
 
+/** Close, but ask once where something would be lost. */
+export function leaveWizard(): void {
+  const { file, choice } = wizard.get();
+  if (file !== null && isFilled(choice, file.name)) wizard.set({ leaving: true });
+  else closeWizard();
+}
+
 export function goTo(step: number): void {
   wizard.set({ step });
 }
@@ -86,7 +95,7 @@ export function goTo(step: number): void {
 /** Take a choice; what is typed is looked at when the typing stops. */
 export function choose(patch: Partial<Choice>): void {
   const choice = { ...wizard.get().choice, ...patch };
-  const forgets: Partial<Choice> = 'encoding' in patch || 'table' in patch ? { match: {}, roles: {}, key: '' } : {};
+  const forgets: Partial<Choice> = 'encoding' in patch || 'table' in patch ? { match: {}, roles: {}, code_lists: {}, key: '' } : {};
   wizard.set({ choice: { ...choice, ...forgets } });
   if (READ_BY.some((name) => name in patch)) lookAgain('layer' in patch ? TYPING_MS : 0);
 }

@@ -36,6 +36,8 @@ export function ConfirmStep({ preview }: { preview: Preview }) {
         <Line name={words.datum}>
           {preview.datum} · {preview.crs}
         </Line>
+        {choice.axis_order !== '' && <Line name={words.axisOrder}>{words.axisOrders[choice.axis_order]}</Line>}
+        {(choice.vertical_datum !== '' || preview.vertical_datum !== null) && <Line name={words.verticalDatum}>{choice.vertical_datum || preview.vertical_datum}</Line>}
         <Line name={words.encoding}>{preview.encoding}</Line>
         <Line name={words.keyColumn}>{choice.key || preview.key || words.keyByContent}</Line>
         <Line name={words.field}>

@@ -4,8 +4,9 @@ import type { Field, Layer, Preview, PreviewColumn } from '../../api/types';
 import { fill, formatNumber, titleOf, useLanguage, useWords, type Words } from '../../i18n';
 import { page } from '../../state/page';
 import { useStore } from '../../state/store';
-import { doubledFields, fieldFor, isLayerId, type Choice, type Mode } from '../../state/choice';
+import { doubledFields, fieldFor, isLayerId, roleFor, without, type Choice, type Mode } from '../../state/choice';
 import { choose, wizard } from '../../state/wizard';
+import { CodeListChoice } from './CodeListChoice';
 import { shown } from './Sample';
 
 const ROLES = ['code', 'name', 'class', 'division', 'height', 'base_height', 'floors', 'population', 'phase', 'plan', 'valid_from', 'valid_to', 'key'];
@@ -50,8 +51,6 @@ function LayerChoice({ preview }: { preview: Preview }) {
   );
 }
 
-const without = (values: Record<string, string>, name: string): Record<string, string> => Object.fromEntries(Object.entries(values).filter(([each]) => each !== name));
-
 function FieldChoice({ column, choice, known }: { column: PreviewColumn; choice: Choice; known: Layer | undefined }) {
   const words = useWords();
   const lang = useLanguage();
@@ -75,7 +74,7 @@ function FieldChoice({ column, choice, known }: { column: PreviewColumn; choice:
 /** A field that is there keeps its meaning. */
 function RoleChoice({ column, choice, known }: { column: PreviewColumn; choice: Choice; known: Field | undefined }) {
   const words = useWords();
-  const value = known === undefined ? (choice.roles[column.name] ?? column.role ?? '') : (known.role ?? '');
+  const value = roleFor(choice, column, known);
   const take = (role: string) => choose({ roles: role === (column.role ?? '') ? without(choice.roles, column.name) : { ...choice.roles, [column.name]: role } });
   return (
     <Select
@@ -127,7 +126,12 @@ export function FieldsStep({ preview }: { preview: Preview }) {
       title: words.role,
       key: 'role',
       width: 116,
-      render: (_: unknown, column: PreviewColumn) => <RoleChoice column={column} choice={choice} known={target(column)} />,
+      render: (_: unknown, column: PreviewColumn) => (
+        <>
+          <RoleChoice column={column} choice={choice} known={target(column)} />
+          <CodeListChoice column={column} choice={choice} known={target(column)} />
+        </>
+      ),
     },
   ];
   const keys = preview.columns.filter((column) => fieldFor(choice, column) !== '').map(({ name }) => ({ value: name, label: name }));

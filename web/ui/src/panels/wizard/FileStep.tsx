@@ -3,24 +3,17 @@ import { Alert, AutoComplete, Form, Select, Switch, Tag } from 'antd';
 import type { Preview } from '../../api/types';
 import { fill, formatNumber, pick, useLanguage, useWords } from '../../i18n';
 import { useStore } from '../../state/store';
+import { isLocal } from '../../state/localGrid';
 import { choose, wizard } from '../../state/wizard';
 import { SEVERITY_COLORS } from '../severity';
 import { DatumNote } from './DatumNote';
+import { LocalGridForm } from './LocalGridForm';
+import { AxisOrder, HeightDatum } from './PlaceFields';
+import { REFERENCES } from './references';
 import { Sample } from './Sample';
 
 const DATUMS = ['CGCS2000', 'WGS84', 'GCJ-02', 'BD-09'];
 const ENCODINGS = ['UTF-8', 'GB18030', 'BIG5', 'UTF-16'];
-const CRS = [
-  ['EPSG:4490', 'CGCS2000'],
-  ['EPSG:4326', 'WGS 84'],
-  ['EPSG:3857', 'Web Mercator'],
-  ['EPSG:4526', 'CGCS2000 / 3° 38 带'],
-  ['EPSG:4527', 'CGCS2000 / 3° 39 带'],
-  ['EPSG:4546', 'CGCS2000 / 3° CM 111E'],
-  ['EPSG:4547', 'CGCS2000 / 3° CM 114E'],
-  ['EPSG:4548', 'CGCS2000 / 3° CM 117E'],
-].map(([value, name]) => ({ value, label: `${value}  ${name}` }));
-
 const megabytes = (bytes: number): string => (bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toPrecision(3)} MB`);
 
 function Facts({ preview }: { preview: Preview }) {
@@ -114,11 +107,12 @@ export function FileStep({ preview }: { preview: Preview }) {
         </Form.Item>
         <Form.Item label={words.crs} extra={crs === '' && preview.crs !== '' ? `${preview.crs}（${by[preview.crs_by]}）` : undefined}>
           <AutoComplete
+            key={isLocal(crs) ? crs : ''}
             aria-label={words.crs}
             allowClear
             defaultValue={crs}
             placeholder={words.crsHint}
-            options={CRS}
+            options={REFERENCES}
             onSelect={(value: string) => choose({ crs: value })}
             onClear={() => choose({ crs: '' })}
             onBlur={(event) => {
@@ -127,6 +121,8 @@ export function FileStep({ preview }: { preview: Preview }) {
             }}
           />
         </Form.Item>
+        <AxisOrder />
+        <HeightDatum preview={preview} />
         <Form.Item label={words.encoding}>
           <Select
             aria-label={words.encoding}
@@ -141,6 +137,7 @@ export function FileStep({ preview }: { preview: Preview }) {
         <Form.Item label={words.explode}>
           <Switch aria-label={words.explode} checked={explode} onChange={(value) => choose({ explode: value })} />
         </Form.Item>
+        <LocalGridForm />
       </Form>
       <Sample preview={preview} rows={5} />
       <Findings preview={preview} />

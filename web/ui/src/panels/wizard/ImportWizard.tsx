@@ -1,6 +1,6 @@
 /** From a dropped file to its import: what it is and where it lies, its fields and its layer, and the last look before it is published. */
 import { CloseOutlined } from '@ant-design/icons';
-import { Button, Progress, Steps } from 'antd';
+import { Button, Popconfirm, Progress, Steps } from 'antd';
 import { useEffect } from 'react';
 import { fill, useWords } from '../../i18n';
 import { mayImport } from '../../state/actions';
@@ -8,8 +8,9 @@ import { usePhone } from '../../state/media';
 import { page } from '../../state/page';
 import { useStore } from '../../state/store';
 import { isPlain, mayStart } from '../../state/choice';
-import { closeWizard, goTo, openWizard, start, wizard } from '../../state/wizard';
+import { closeWizard, goTo, leaveWizard, openWizard, start, wizard } from '../../state/wizard';
 import { ProblemNote } from '../ProblemNote';
+import { useFocusInside } from '../useFocusInside';
 import { ConfirmStep } from './ConfirmStep';
 import { FieldsStep } from './FieldsStep';
 import { FileStep } from './FileStep';
@@ -27,6 +28,26 @@ function Waiting({ sent }: { sent: number }) {
   );
 }
 
+/** Gives up, after asking once where something was filled in. */
+function Leave() {
+  const words = useWords();
+  const leaving = useStore(wizard, (state) => state.leaving);
+  return (
+    <Popconfirm
+      open={leaving}
+      title={words.leaveAsk}
+      description={words.leaveWhat}
+      okText={words.leave}
+      cancelText={words.stay}
+      onConfirm={closeWizard}
+      onCancel={() => wizard.set({ leaving: false })}
+      onOpenChange={(open) => open || wizard.set({ leaving: false })}
+    >
+      <Button onClick={leaveWizard}>{words.cancel}</Button>
+    </Popconfirm>
+  );
+}
+
 /** The start is always there; it is the loud button where nothing asks to be looked at first. */
 function Footer() {
   const words = useWords();
@@ -35,7 +56,7 @@ function Footer() {
   const loud = step === LAST || isPlain(state);
   return (
     <footer>
-      <Button onClick={closeWizard}>{words.cancel}</Button>
+      <Leave />
       <span className="room" />
       {step > 0 && <Button onClick={() => goTo(step - 1)}>{words.back}</Button>}
       {step < LAST && (
@@ -69,14 +90,15 @@ function Wizard({ file }: { file: File }) {
   const looking = useStore(wizard, (state) => state.looking);
   const seen = useStore(wizard, (state) => state.preview !== null);
   const phone = usePhone();
+  const panel = useFocusInside<HTMLElement>();
   const steps = [words.stepFile, words.stepFields, words.stepConfirm].map((title, at) => ({ title: phone && at !== step ? '' : title }));
   return (
-    <aside className="side wizard" role="dialog" aria-label={`${words.importFile}: ${file.name}`} aria-busy={looking}>
+    <aside ref={panel} tabIndex={-1} className="side wizard" role="dialog" aria-label={`${words.importFile}: ${file.name}`} aria-busy={looking}>
       <header>
         <h2 title={file.name}>
           {words.importFile} <span>{file.name}</span>
         </h2>
-        <Button type="text" size="small" icon={<CloseOutlined />} aria-label={words.close} onClick={closeWizard} />
+        <Button type="text" size="small" icon={<CloseOutlined />} aria-label={words.close} onClick={leaveWizard} />
       </header>
       <Steps size="small" responsive={false} current={step} items={steps} onChange={(to) => seen && goTo(to)} aria-label={fill(words.stepOf, { n: step + 1 })} />
       <div className={looking && seen ? 'line busy' : 'line'} aria-hidden />
