@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from importers.geos import ArrowArray
 
 _PART, _DIGEST = "part", "digest"
-_MOST_ROWS = 4_000_000
+_MOST_ROWS = 2_000_000
 """Rows whose keys are remembered, 8 bytes each; of a longer file the database finds out."""
 
 
@@ -31,14 +31,17 @@ class Keys:
             self._told = self._told and self._rows <= _MOST_ROWS and self._plain(batch)
             if self._told:
                 self._hashes.append(self._hashed(batch))
+            else:
+                self._hashes.clear()
             yield batch
 
     def differ(self) -> bool:
         """Whether it is certain that each row has a key and no two have the same."""
         if not self._told:
             return False
-        hashes = np.sort(np.concatenate([*self._hashes, np.zeros(0, np.int64)]))
-        self._hashes, self._told = [], False
+        hashes = np.concatenate([*self._hashes, np.zeros(0, np.int64)])
+        self._hashes.clear()
+        hashes.sort()
         return not bool((hashes[1:] == hashes[:-1]).any())
 
     def _plain(self, batch: pa.RecordBatch) -> bool:

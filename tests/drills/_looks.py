@@ -1,11 +1,15 @@
 """Looks into a database that tell whether what an import left is whole: one version, all of it known, findable, and nothing beside it."""
 
 import time
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from postgis.connect import OWNER, Database, connect
+from postgis import jobs
+from postgis.connect import IMPORTER, OWNER, Database, connect
+from postgis.jobs import RunningJob
+from postgis.search import run_index
 
 _BACK_S = 60.0
 _HISTORY = "(SELECT oid, attrs, valid, sys FROM twin.object WHERE layer = {0} UNION ALL SELECT oid, attrs, valid, sys FROM twin.object_past WHERE layer = {0})"
@@ -68,8 +72,17 @@ def leftovers(database: Database) -> list[Any]:
     return staged + ask(database, orphans) + ask(database, "SELECT id FROM twin.import_run WHERE status = 'running'")
 
 
+def index_waiting(database: Database) -> None:
+    """What a worker would do next: the index jobs that publishes have queued."""
+    for job, args in ask(database, "SELECT id, args FROM door.job WHERE kind = 'index' AND status = 'queued' ORDER BY created_at"):
+        with connect(database, IMPORTER) as connection:
+            jobs.start(connection, job)
+            jobs.finish(connection, job, run_index(RunningJob(job, "index", args, "", database, Path())))
+
+
 def unfindable(database: Database, layer: str) -> int:
     """Live objects that the search does not know by the name they have now, and names it knows of objects that are gone."""
+    index_waiting(database)
     number = number_of(database, layer)
     if not number:
         return 0
