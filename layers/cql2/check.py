@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final
 
-from twin.cql2.limits import FILTER_WILDCARDS, over
+from twin.cql2.limits import FILTER_ARITHMETIC, FILTER_CALCULATION_DEPTH, FILTER_WILDCARDS, over
 from twin.cql2.names import (
     ARITHMETIC,
     ARRAYS,
@@ -35,6 +35,7 @@ from twin.cql2.nodes import (
     Number,
     Property,
     Text,
+    children,
 )
 from twin.errors import BadParameter
 from twin.layer import GeometryType, Layer
@@ -61,6 +62,7 @@ _PLAIN: Final[Mapping[str, tuple[Some[Kind], Kind]]] = (
     | dict.fromkeys(TEMPORAL_INTERVALS, ((Kind.INTERVAL,), Kind.BOOLEAN))
     | dict.fromkeys(ARRAYS, ((Kind.ARRAY,), Kind.BOOLEAN))
 )
+_CALCULATIONS: Final = frozenset((*ARITHMETIC, *FOLDS))
 _ALIKE: Final = frozenset((*COMPARISONS, "between", "in"))
 _ZH: Final = {
     Kind.TEXT: "文本",
@@ -84,6 +86,22 @@ def check(filter_: Expression, layer: Layer, hidden: Some[str] = ()) -> None:
     """BadParameter unless the filter is true or false for each object of the layer; `hidden` names are as if they were not there."""
     known = {name: kind for name, kind in filterables(layer).items() if name not in hidden}
     _Checker(known, layer.id).need(filter_, (Kind.BOOLEAN,))
+    _check_calculations(filter_)
+
+
+def _check_calculations(filter_: Expression) -> None:
+    """BadParameter for more arithmetic, or deeper calculations, than the limits."""
+    waiting, operations = [(filter_, 0)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        if isinstance(node, Call):
+            operations += node.op in ARITHMETIC
+            depth += node.op in _CALCULATIONS or node.op.lower() in FUNCTIONS
+            if operations > FILTER_ARITHMETIC:
+                raise over("filter_arithmetic", FILTER_ARITHMETIC, node.at)
+            if depth > FILTER_CALCULATION_DEPTH:
+                raise over("filter_calculation_depth", FILTER_CALCULATION_DEPTH, node.at)
+        waiting.extend((part, depth) for part in children(node))
 
 
 class _Checker:

@@ -11,6 +11,10 @@ FILTER_NODES: Final = 256
 FILTER_LIST: Final = 1_000
 FILTER_VERTICES: Final = 10_000
 FILTER_WILDCARDS: Final = 32
+FILTER_ARITHMETIC: Final = 24
+"""Operations in one filter: each is a subquery of its own, which takes milliseconds to write."""
+FILTER_CALCULATION_DEPTH: Final = 8
+"""Operations and functions within each other, so that writing their SQL stays far from the recursion limit."""
 
 
 @dataclass(slots=True)
