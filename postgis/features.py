@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 from sqlalchemy.types import TypeEngine
 
+from postgis import cql2
 from postgis.statement import Binds, Statement, Template, compile_asyncpg, compile_template
 from twin.errors import BadParameter
 from twin.fields import BASE_COLUMNS, Field, FieldType
@@ -106,6 +107,7 @@ def shape(view: View, layer: Layer) -> Hashable:
         view.known_at is None,
         view.plan is None,
         tuple([term.field for term in view.filters]),
+        view.where and cql2.structure(view.where),
         view.fields,
         view.oid is None,
         view.crs,
@@ -129,6 +131,7 @@ def conditions(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> 
         *_version_terms(view, table, binds),
         *_plan_terms(view, layer, table, binds),
         *_filter_terms(view, layer, table, binds),
+        *cql2.condition(view, layer, table, binds),
         *([] if view.oid is None else [table.c.oid == binds("oid", BIGINT, lambda v: v.oid)]),
     ]
 

@@ -31,7 +31,15 @@ _STATE = {TileSource.TWIN: "base", TileSource.OVERVIEW: "overview"}
 
 def best_source(view: View, layer: Layer) -> TileSource:
     """What a tile of `view` is made from: a twin knows the present facts only, and rows that a division bounds, but not an area."""
-    special = view.filters or view.valid_at or view.known_at or view.plan is not None or view.oid is not None or view.fields is not None
+    special = (
+        view.filters
+        or view.where
+        or view.valid_at
+        or view.known_at
+        or view.plan is not None
+        or view.oid is not None
+        or view.fields is not None
+    )
     if special or view.scope.area_4490 is not None or layer.tile_source is TileSource.LIVE:
         return TileSource.LIVE
     area = area_of(view)
@@ -89,7 +97,7 @@ def _template(views: Views, layers: Sequence[Layer], sources: Sequence[TileSourc
 
 def _by_place_alone(view: View) -> bool:
     """Whether the spatial index is the way to the rows, whatever the values; a filter may know a better one."""
-    return not view.filters and view.plan is None and view.valid_at is None and view.known_at is None
+    return not view.filters and view.where is None and view.plan is None and view.valid_at is None and view.known_at is None
 
 
 def _joined(parts: list[Select[Any]], fresh: list[ColumnElement[bool]]) -> Select[Any]:

@@ -12,6 +12,7 @@ from postgis.mvt_units import area_of
 from postgis.pool import HotPool, Outdated
 from tiles.archive import Archives
 from tiles.grid import TileAddress, coarse_cells
+from twin.cql2.nodes import Expression
 from twin.errors import BadParameter
 from twin.fields import FieldType, Role
 from twin.grids import Grid
@@ -38,11 +39,12 @@ class LiveSnapshot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TileOptions:
-    """What a tile request may narrow: moment, plan, equal values."""
+    """What a tile request may narrow: moment, plan, equal values, a CQL2 filter."""
 
     valid_at: TimeSpan | None = None
     plan: str | None = None
     filters: tuple[Equals, ...] = ()
+    where: Expression | None = None
 
 
 NOTHING_SPECIAL = TileOptions()
@@ -109,7 +111,7 @@ class VectorTiles:
         parts = [_RECIPE, f"{address.grid}/{address.z}/{address.x}/{address.y}", scope.key]
         parts.extend(map(self._version, views, layers, sources, [cells] * len(layers)))
         if options is not NOTHING_SPECIAL:
-            parts.append(repr((options.plan, options.filters)))
+            parts.append(repr((options.plan, options.filters, options.where)))
         etag = blake2b("\n".join(parts).encode(), digest_size=12).hexdigest()
         return TileAsk(layers, address, scope, options, etag, lasting=TileSource.OVERVIEW not in sources)
 
@@ -152,7 +154,7 @@ def _view(layer: Layer, address: TileAddress, scope: Scope, options: TileOptions
     buffer = _POINT_BUFFER if layer.geometry_type in (GeometryType.POINT, GeometryType.MULTIPOINT) else _BUFFER
     area = TileArea(address.z, address.x, address.y, buffer, address.grid)
     moment = None if options.valid_at is None else _snapped(options.valid_at, layer)
-    return View(layer.id, scope, area, valid_at=moment, plan=options.plan, filters=options.filters)
+    return View(layer.id, scope, area, valid_at=moment, plan=options.plan, filters=options.filters, where=options.where)
 
 
 def _next(source: TileSource, view: View) -> TileSource:

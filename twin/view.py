@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from twin.cql2.nodes import Expression
 from twin.grids import Grid
 from twin.layer import Access, Bounds
 
@@ -94,6 +95,8 @@ class View:
     plan: str | None = None
     """None: facts only; otherwise facts overlaid by this plan's objects."""
     filters: tuple[Equals, ...] = ()
+    where: Expression | None = None
+    """A CQL2 filter that `layers.cql2.check` found sound for the layer."""
     fields: tuple[str, ...] | None = None
     """None: all the scope shows."""
     oid: int | None = None

@@ -40,6 +40,7 @@ from web import (
     docs,
     esri,
     events,
+    filters,
     health,
     import_life,
     imports,
@@ -73,6 +74,7 @@ from web.tiles import TileApp
 ROUTERS = (
     collections.router,
     collections.doors,
+    filters.router,
     tilejson.router,
     ogc_tiles.doors,
     ogc_tiles.rest,
@@ -174,7 +176,7 @@ def rest_of(house: House) -> FastAPI:
         lifespan=_lifespan,
     )
     api.state.house = house
-    for doors in (collections.doors, ogc_tiles.doors):
+    for doors in (collections.doors, filters.router, ogc_tiles.doors):
         api.include_router(doors, prefix="/ogc", include_in_schema=False)
     for router in ROUTERS:
         api.include_router(router)

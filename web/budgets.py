@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from twin.cql2.limits import FILTER_BYTES
 from twin.errors import TooLarge
 from web.errors import HeadersTooLarge, UriTooLong
 
@@ -10,6 +11,8 @@ HEADER_BYTES: Final = 32_768
 BODY_BYTES: Final = 1_048_576
 JSON_DEPTH: Final = 64
 TEXT_CHARS: Final = 1_000
+FILTER_CHARS: Final = FILTER_BYTES
+"""What the address bounds first; the filter bounds itself (`twin/cql2/limits.py`)."""
 LIMIT_MAX: Final = 10_000
 FILTERS: Final = 32
 MULTIPART_PARTS: Final = 8

@@ -11,7 +11,7 @@ from postgis.features import statement
 from twin.errors import BadParameter, NotFound
 from twin.layer import Layer, LayerKind, layer_number_of
 from twin.view import Bbox, Page, Scope, View
-from web import caching, features, ogc, ogc_tilesets, pages, values
+from web import caching, features, filters, ogc, ogc_tilesets, pages, values
 from web.deps import CatalogDep, House, HouseDep, LinksDep, ScopeDep
 from web.features import CollectionFrame
 from web.json import GeoJson, Json, SchemaJson
@@ -23,7 +23,7 @@ router = APIRouter(tags=["features"])
 doors = APIRouter(tags=["features"])
 
 ITEMS_BUDGET_S: Final = 10.0
-_ITEMS: Final[tuple[Parameter[Any], ...]] = (LIMIT, BBOX, DATETIME, AFTER, FORMAT_JSON)
+_ITEMS: Final[tuple[Parameter[Any], ...]] = (LIMIT, BBOX, DATETIME, *filters.PARAMETERS, AFTER, FORMAT_JSON)
 _NOT_FILTERS: Final = frozenset(parameter.name for parameter in _ITEMS)
 _MAX_OID: Final = 2**53
 _DEFAULT_LIMIT: Final = 10
@@ -63,7 +63,7 @@ async def landing(request: Request, links: LinksDep) -> Response:
 async def conformance(request: Request) -> Response:
     """The conformance classes that hold."""
     only_json(request)
-    return Json({"conformsTo": [*ogc.CONFORMANCE, *ogc_tilesets.CONFORMANCE]})
+    return Json({"conformsTo": [*ogc.CONFORMANCE, *filters.CONFORMANCE, *ogc_tilesets.CONFORMANCE]})
 
 
 @doors.get("/collections", openapi_extra=documented(FORMAT_JSON))
@@ -82,7 +82,7 @@ async def collection(collection: str, request: Request, catalog: CatalogDep, sco
 
 @doors.get("/collections/{collection}/queryables", openapi_extra=documented(FORMAT_JSON))
 async def queryables(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
-    """What `?name=value` may ask for, as JSON Schema."""
+    """What a filter may ask for, as JSON Schema; all but JSON values may be asked for as `?name=value` too."""
     only_json(request)
     return SchemaJson(ogc.queryables(catalog.layer(collection, scope), links), headers=caching.headers(scope))
 
@@ -178,6 +178,7 @@ def _view(layer: Layer, scope: Scope, query: Query) -> View:
         area=None if bounds is None else Bbox(bounds),
         valid_at=query.get(DATETIME),
         filters=tuple(features.equals(asked[name], text) for name, text in query.texts.items() if name not in _NOT_FILTERS),
+        where=filters.filter_of(query.texts, (layer,), scope),
         page=Page(_limit(query), query.get(AFTER) or 0),
     )
 
@@ -197,7 +198,7 @@ def _fetcher(house: House, layer: Layer) -> Callable[[View], Awaitable[features.
 
 def _total(layer: Layer, view: View) -> int | None:
     """How many match in all, where the catalogue's own count says it."""
-    narrowed = view.area or view.valid_at or view.filters or view.scope.divisions or view.scope.area_4490
+    narrowed = view.area or view.valid_at or view.filters or view.where or view.scope.divisions or view.scope.area_4490
     return None if narrowed else layer.count
 
 

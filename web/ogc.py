@@ -150,7 +150,7 @@ def _geometry(layer: Layer) -> dict[str, Any]:
 
 def queryables(layer: Layer, links: Links) -> dict[str, Any]:
     """The queryables document."""
-    named = {name: _property(field) for name, field in queryables_of(layer).items()}
+    named = {field.name: _property(field) for field in layer.fields if field.queryable}
     return {
         "$schema": _DIALECT,
         "$id": links.to("collections", layer.id, "queryables"),

@@ -65,13 +65,13 @@ def decode(raw: bytes) -> dict[str, str]:
             raise BadParameter("a query parameter has no name", "查询参数缺少名称", place="query")
         if name in found:
             raise BadParameter(f"query parameter {name[:60]!r} is repeated", f"查询参数 {name[:60]!r} 重复", place=name[:60])
-        found[name] = _text(right, name[:60])
+        found[name] = _text(right, name[:60], budgets.FILTER_CHARS if name == "filter" else budgets.TEXT_CHARS)
         if len(found) > budgets.FILTERS:
             raise BadParameter(f"more than filters = {budgets.FILTERS} parameters", f"查询参数超过 {budgets.FILTERS} 个", place="query")
     return found
 
 
-def _text(raw: bytes, place: str) -> str:
+def _text(raw: bytes, place: str, most: int = budgets.TEXT_CHARS) -> str:
     """One decoded name or value."""
     if not _escapes_are_whole(raw):
         raise BadParameter("a '%' is not followed by two hexadecimal digits", "“%” 后应为两位十六进制数字", place=place)
@@ -81,10 +81,8 @@ def _text(raw: bytes, place: str) -> str:
         raise BadParameter("the text is not UTF-8", "文本不是 UTF-8 编码", place=place) from exc
     if "\0" in text:
         raise BadParameter("the text contains NUL", "文本含有 NUL 字符", place=place)
-    if len(text) > budgets.TEXT_CHARS:
-        raise BadParameter(
-            f"longer than the budget text_chars = {budgets.TEXT_CHARS}", f"长度超过限额 text_chars = {budgets.TEXT_CHARS}", place=place
-        )
+    if len(text) > most:
+        raise BadParameter(f"longer than the budget text_chars = {most}", f"长度超过限额 text_chars = {most}", place=place)
     return text
 
 

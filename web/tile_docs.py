@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from twin.grids import Grid
+from web.filters import PARAMETERS
 
 _MVT: Final = "application/vnd.mapbox-vector-tile"
 _PNG: Final = "image/png"
@@ -30,9 +31,10 @@ _NARROWED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "plan": ("Name of a plan instead of the present.", _TEXT),
     "v": ("Epoch in the address, so that caches may keep the answer for ever.", _TEXT),
     "f": ("mvt or png.", {"type": "string", "enum": ["mvt", "png"]}),
+    **{parameter.name: (parameter.description, dict(parameter.schema)) for parameter in PARAMETERS},
     "collections": ("Only these collections.", {"type": "array", "items": _TEXT, "maxItems": 16}),
 }
-_SHORT: Final = ("datetime", "plan", "v")
+_SHORT: Final = ("datetime", "plan", "v", *(parameter.name for parameter in PARAMETERS))
 _OGC: Final = (*_SHORT, "f")
 _WHOLE: Final = (*_OGC, "collections")
 

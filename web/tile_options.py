@@ -4,15 +4,16 @@ from tiles.vector import NOTHING_SPECIAL, TileOptions
 from twin.errors import BadParameter
 from twin.fields import FieldType
 from twin.layer import Layer
-from twin.view import Equals
+from twin.view import PUBLIC, Equals, Scope
 from web import values
 from web.features import equals
+from web.filters import PARAMETERS, filter_of
 from web.params import DATETIME, decode
 
-_OWN_PARAMETERS = ("v", "datetime", "plan")
+_OWN_PARAMETERS = ("v", "datetime", "plan", *(parameter.name for parameter in PARAMETERS))
 
 
-def options_of(query: bytes, layers: tuple[Layer, ...]) -> tuple[str, TileOptions]:
+def options_of(query: bytes, layers: tuple[Layer, ...], scope: Scope = PUBLIC) -> tuple[str, TileOptions]:
     """`v` and what narrows the tile; BadParameter naming a parameter that is unknown to any of the layers."""
     if not query:
         return "", NOTHING_SPECIAL
@@ -23,8 +24,11 @@ def options_of(query: bytes, layers: tuple[Layer, ...]) -> tuple[str, TileOption
     moment, plan = texts.pop("datetime", None), texts.pop("plan", None)
     if plan == "":
         raise values.refuse("plan", plan, "the name of a plan", "方案名称")
+    where = filter_of(texts, layers, scope)
+    for parameter in PARAMETERS:
+        texts.pop(parameter.name, None)
     valid_at = None if moment is None else DATETIME.read(moment, "datetime")
-    return version, TileOptions(valid_at, plan, tuple(_filter(name, text, layers) for name, text in sorted(texts.items())))
+    return version, TileOptions(valid_at, plan, tuple(_filter(name, text, layers) for name, text in sorted(texts.items())), where)
 
 
 def _filter(name: str, text: str, layers: tuple[Layer, ...]) -> Equals:

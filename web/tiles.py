@@ -94,7 +94,7 @@ class TileApp:
             raise NotFound("there is nothing to tile yet", "还没有可切片的数据", place="layers")
         layers = self.tiles.layers(found.ids, scope)
         check_limits(path, layers)
-        version, options = options_of(path.query, layers)
+        version, options = options_of(path.query, layers, scope)
         if path.format == "png":
             product = self.tiles.catalog.snapshot.product(found.product, scope) if found.product else None
             ask: TileAsk = self.raster.ask(layers, address, scope, options, product, path.ratio)

@@ -38,7 +38,15 @@ def test_tiles_are_described_in_every_dialect(document: dict[str, object]) -> No
 def test_parameters(document: dict[str, object]) -> None:
     items = document["paths"]["/collections/{collection}/items"]["get"]  # type: ignore[index]
     named = {parameter["name"]: parameter["in"] for parameter in items["parameters"]}
-    assert named == {"collection": "path", "limit": "query", "bbox": "query", "datetime": "query", "after": "query", "f": "query"}
+    assert named == {
+        "collection": "path",
+        "limit": "query",
+        "bbox": "query",
+        "datetime": "query",
+        **dict.fromkeys(("filter", "filter-lang", "filter-crs"), "query"),
+        "after": "query",
+        "f": "query",
+    }
 
 
 def test_every_operation_has_a_summary_and_problems(document: dict[str, object]) -> None:

@@ -1,0 +1,37 @@
+"""A filter as a request writes it: its text, its language and its reference system become one checked expression."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from layers.cql2.check import check
+from layers.cql2.json_text import parse_json
+from layers.cql2.systems import filter_crs
+from layers.cql2.text import parse_text
+from twin.cql2.nodes import Expression
+from twin.cql2.systems import CRS84, FilterCrs
+from twin.errors import BadParameter
+from twin.layer import Layer, LayerKind
+
+LANGUAGES: Final[dict[str, Callable[[str, FilterCrs], Expression]]] = {"cql2-text": parse_text, "cql2-json": parse_json}
+
+
+def read_filter(
+    text: str, language: str | None, crs: str | None, layers: Sequence[Layer], hidden: Collection[str] = frozenset()
+) -> Expression:
+    """The filter, sound for each of the layers; BadParameter with the place of what is wrong."""
+    parse = LANGUAGES.get(language or "cql2-text")
+    if parse is None:
+        raise BadParameter(
+            f"filter-lang {language!r} is none of {', '.join(LANGUAGES)}"[:200],
+            f"filter-lang 应为 {'、'.join(LANGUAGES)} 之一",
+            place="filter-lang",
+            mend="、".join(LANGUAGES),
+        )
+    found = parse(text, CRS84 if crs is None else filter_crs(crs))
+    for layer in layers:
+        if layer.kind is not LayerKind.OBJECTS:
+            raise BadParameter(
+                f"layer {layer.id!r} is ready-made tiles: it cannot be filtered", f"图层 {layer.id!r} 是现成瓦片，不能过滤", place="filter"
+            )
+        check(found, layer, hidden)
+    return found
