@@ -4,7 +4,6 @@ The text depends only on the *shape* of a view (which of its parts are there), s
 """
 
 from collections.abc import Callable, Hashable, Iterator
-from functools import lru_cache
 from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -14,13 +13,14 @@ from sqlalchemy import ColumnElement, Select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 from sqlalchemy.types import TypeEngine
 
-from postgis import cql2
+from postgis import cql2, drawing, sorting
+from postgis.sqltypes import BIGINT, INSTANT, NUMBER, TEXT, literal
 from postgis.statement import Binds, Statement, Template, compile_asyncpg, compile_template
 from twin.errors import BadParameter
 from twin.fields import BASE_COLUMNS, Field, FieldType
 from twin.grids import tile_bounds_4490
 from twin.layer import Bounds, Layer
-from twin.view import Bbox, TileArea, View
+from twin.view import Bbox, ProjectedBox, TileArea, View
 
 __all__ = ["compile_asyncpg", "count_statement", "fingerprint", "select_rows", "statement"]
 
@@ -29,10 +29,6 @@ V = TypeVar("V")
 Columns = sa.FromClause
 Condition = ColumnElement[bool]
 
-TEXT = sa.Text()
-NUMBER: TypeEngine[float] = sa.Double()
-INSTANT = sa.DateTime(timezone=True)
-BIGINT = sa.BigInteger()
 _TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.TEXT: TEXT,
     FieldType.INTEGER: BIGINT,
@@ -42,9 +38,8 @@ _TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.INSTANT: INSTANT,
     FieldType.JSON: JSONB(),
 }
-#: Degrees to a tenth of a millimetre, metres likewise.
-_DEGREE_DIGITS, _METRE_DIGITS = 9, 4
-_LON_LAT = frozenset({4490, 4326})
+#: The column of a stamped view that says since when a row is known; no field can be called so, for its name has a space in front.
+STAMP = " sys"
 _REMEMBERED = 4096
 
 _templates: dict[Hashable, Template[View]] = {}
@@ -101,7 +96,7 @@ def shape(view: View, layer: Layer) -> Hashable:
         bool(scope.divisions),
         scope.masked_fields,
         _wraps(scope.area_4490),
-        area if area is None else _wraps(area.bounds_4490) if isinstance(area, Bbox) else TileArea,
+        area.epsg if isinstance(area, ProjectedBox) else _wraps(area.bounds_4490) if isinstance(area, Bbox) else area and TileArea,
         view.valid_at is None or view.valid_at.start is None or view.valid_at.start != view.valid_at.end,
         view.valid_at is None,
         view.known_at is None,
@@ -111,13 +106,15 @@ def shape(view: View, layer: Layer) -> Hashable:
         view.fields,
         view.oid is None,
         view.crs,
-        view.page is None,
+        *drawing.shape(view),
+        *sorting.shape(view),
+        view.stamped,
     )
 
 
 def source(view: View, layer: Layer) -> Columns:
     """The typed view to read: live rows for the present, live and past ones for any other moment."""
-    present = view.valid_at is None and view.known_at is None
+    present = view.valid_at is None and view.known_at is None and not view.stamped
     names = (*BASE_COLUMNS, *(field.column for field in layer.fields))
     columns: list[sa.ColumnClause[Any]] = [sa.column(name) for name in dict.fromkeys(names)]
     return sa.table(layer.id, *columns, schema="layer" if present else "history").alias("o")
@@ -159,25 +156,43 @@ def one_version(view: View) -> bool:
 
 
 def _rows(view: View, layer: Layer, binds: Binds[View]) -> Select[Any]:
+    if view.sort and view.page is not None:
+        return _sorted_rows(view, layer, binds)
     table = source(view, layer)
-    fields = [value.label(field.name) for field, value in published(view, layer, table, view.fields)]
-    select = sa.select(table.c.oid, _geojson(table, view.crs).label("geom"), table.c.valid, *fields)
+    select = _columns(view, layer, table, binds)
     select = newest_only(select.where(*conditions(view, layer, table, binds)), view, table)
     if view.page is None:
         return select
     return (
         select.where(table.c.oid > binds("after", BIGINT, lambda v: v.page.after_oid if v.page else 0))
         .order_by(*([table.c.oid] if one_version(view) else []))
-        .limit(binds("limit", BIGINT, lambda v: v.page.limit if v.page else 0))
+        .limit(binds("limit", BIGINT, sorting.limit_of))
     )
 
 
-def _geojson(table: Columns, crs: int) -> ColumnElement[str]:
-    """The geometry, with heights where it has them, as GeoJSON text without a crs member; EPSG:4490 and 4326 have the same numbers."""
-    geometry = sa.func.coalesce(table.c.geom_z, table.c.geom)
-    if crs in _LON_LAT:
-        return sa.func.ST_AsGeoJSON(geometry, literal(_DEGREE_DIGITS), literal(0))
-    return sa.func.ST_AsGeoJSON(sa.func.ST_Transform(geometry, literal(crs)), literal(_METRE_DIGITS), literal(0))
+def _sorted_rows(view: View, layer: Layer, binds: Binds[View]) -> Select[Any]:
+    """A page in the order of the view's keys, whose values come as columns too; over an interval the newest versions are found first."""
+    table = source(view, layer)
+    terms = conditions(view, layer, table, binds)
+    if not one_version(view):
+        table, terms = newest_only(sa.select(table).where(*terms), view, table).subquery("o"), []
+    keys = [_sort_value(view, layer, table, key.field) for key in view.sort]
+    marked = [value.label(sorting.label(index)) for index, value in enumerate(keys)]
+    select = _columns(view, layer, table, binds).add_columns(*marked).where(*terms)
+    return sorting.page(select, view, keys, table.c.oid, binds)
+
+
+def _columns(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> Select[Any]:
+    """What a row is made of."""
+    fields = [value.label(field.name) for field, value in published(view, layer, table, view.fields)]
+    stamp = [table.c.sys.label(STAMP)] if view.stamped else []
+    return sa.select(table.c.oid, drawing.geojson(table, view, binds).label("geom"), table.c.valid, *stamp, *fields)
+
+
+def _sort_value(view: View, layer: Layer, table: Columns, name: str) -> ColumnElement[Any]:
+    """The value rows are sorted by; a field that may not be asked by may not order rows either."""
+    field = _askable(view, layer, name)
+    return sa.type_coerce(table.c[field.column], _TYPES[field.type])
 
 
 def scope_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> Iterator[Condition]:
@@ -194,6 +209,8 @@ def scope_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) ->
 def _area_terms(view: View, table: Columns, binds: Binds[View]) -> Iterator[Condition]:
     if isinstance(view.area, Bbox):
         yield _inside(table, binds, "box", view.area.bounds_4490, _box)
+    elif isinstance(view.area, ProjectedBox):
+        yield _meets(table, drawing.outline(view.area.epsg, binds))
     elif view.area is not None:
         yield table.c.geom.op("&&", is_comparison=True)(_envelope(binds, "tile", tile_box))
 
@@ -237,7 +254,7 @@ def _version_terms(view: View, table: Columns, binds: Binds[View]) -> Iterator[C
     yield _valid(view, table, binds)
     if view.known_at is not None:
         yield _contains(table.c.sys, binds("known_at", INSTANT, lambda v: v.known_at))
-    elif view.valid_at is not None:
+    elif view.valid_at is not None or view.stamped:
         yield sa.func.upper_inf(table.c.sys)
 
 
@@ -264,11 +281,17 @@ def _plan_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) ->
 
 def _filter_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> Iterator[Condition]:
     for index, term in enumerate(view.filters):
-        field = _known(layer, term.field)
-        if not field.queryable or field.type is FieldType.JSON or field.name in view.scope.masked_fields:
-            raise _unknown(layer, term.field)
+        field = _askable(view, layer, term.field)
         value = binds(f"value_{index}", _TYPES[field.type], _value(index))
         yield sa.type_coerce(table.c[field.column], _TYPES[field.type]) == value
+
+
+def _askable(view: View, layer: Layer, name: str) -> Field:
+    """The field `name`, when rows may be chosen and ordered by it."""
+    field = _known(layer, name)
+    if not field.queryable or field.type is FieldType.JSON or name in view.scope.masked_fields:
+        raise _unknown(layer, name)
+    return field
 
 
 def _value(index: int) -> Callable[[View], Any]:
@@ -296,9 +319,3 @@ def _wraps(bounds: Bounds | None) -> bool | None:
 
 def _contains(range_: ColumnElement[Any], moment: ColumnElement[Any]) -> Condition:
     return range_.op("@>", is_comparison=True)(moment)
-
-
-@lru_cache(maxsize=1024)
-def literal(value: int | str) -> ColumnElement[Any]:
-    """A constant of ours written into the text: it needs no placeholder."""
-    return sa.literal_column(str(value))

@@ -8,11 +8,12 @@ from sqlalchemy import ColumnElement, Select
 from sqlalchemy.dialects.postgresql import array
 
 from postgis import mvt_units
-from postgis.features import fingerprint, literal, remember, shape
+from postgis.features import fingerprint, remember, shape
 from postgis.mvt_live import live_rows
 from postgis.mvt_overview import BELOW_ZOOM, overview_rows
 from postgis.mvt_twin import is_fresh, twin_rows
 from postgis.mvt_units import TILE_GEOMETRY, TILE_ID, Part, Views, area_of
+from postgis.sqltypes import literal
 from postgis.statement import Statement, Template, compile_template
 from twin.fields import Field
 from twin.grids import Grid

@@ -5,8 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
 
-from postgis.features import conditions, literal, newest_only, one_version, published, source
+from postgis.features import conditions, newest_only, one_version, published, source
 from postgis.mvt_units import Part, Space, by_extent, in_units, limited, property_value, value_label
+from postgis.sqltypes import literal
 from twin.grids import Grid
 from twin.webmercator import LINEAR_ZOOM
 

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, Select
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from postgis.features import BIGINT, literal, published, scope_terms
+from postgis.features import published, scope_terms
 from postgis.mvt_twin import is_fresh, meets_tile
 from postgis.mvt_units import TILE_GEOMETRY, TILE_ID, Part, Space, area_of, in_units, limited, plane_of, property_value, units, value_label
+from postgis.sqltypes import BIGINT, literal
 from twin.fields import Field, Role
 from twin.grids import DEGREE_M, WORLD_HALF_M, Grid, descendants
 from twin.layer import GeometryType

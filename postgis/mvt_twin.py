@@ -5,8 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
 
-from postgis.features import literal, published, scope_terms
+from postgis.features import published, scope_terms
 from postgis.mvt_units import Part, Space, area_of, by_extent, envelope, in_units, limited, property_value, value_label
+from postgis.sqltypes import literal
 from twin.grids import DEGREE_M, Grid, mercator_y, tile_bounds_3857, tile_bounds_4490
 from twin.layer import Bounds, Layer
 from twin.view import View

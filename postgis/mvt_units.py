@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, FromClause, Select
 
-from postgis.features import NUMBER, literal
+from postgis.sqltypes import NUMBER, literal
 from postgis.statement import Binds
 from twin.fields import Field, FieldType
 from twin.grids import DEGREE_M, Grid, mercator_y, tile_bounds_3857, tile_bounds_4490

@@ -61,6 +61,10 @@ class Outdated(Unavailable):
     """The statement names a table or column that is not there: its writer knew another state of the catalogue."""
 
 
+class OutOfTime(Unavailable):
+    """The statement ran longer than its reader gave it, and was cancelled."""
+
+
 class HotPool:
     """A fixed number of connections to one database, all as the read-only serving role."""
 
@@ -247,7 +251,7 @@ async def _once(held: _Held, state: _State, statement: Statement, timeout_s: flo
         await held.enter(state)
         return await held.fetch(statement, timeout_s)
     except (TimeoutError, asyncpg.QueryCanceledError) as exc:
-        raise Unavailable("the query ran past its time budget", "查询超过时限，已取消", mend="请缩小范围后重试") from exc
+        raise OutOfTime("the query ran past its time budget", "查询超过时限，已取消", mend="请缩小范围后重试") from exc
 
 
 def _raise_unless_lost(error: Exception) -> None:

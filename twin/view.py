@@ -1,7 +1,7 @@
 """View: the one frozen value that travels from every door to the SQL, and Scope: what its caller may see."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from twin.cql2.nodes import Expression
 from twin.grids import Grid
@@ -66,11 +66,51 @@ class TileArea:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectedBox:
+    """An area: minx, miny, maxx, maxy (easting first, metres) in the projected system `epsg`; its edges are straight there."""
+
+    bounds: Bounds
+    epsg: int
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """Rows in order of `field`; rows without a value come last, whichever way it runs."""
+
+    field: str
+    descending: bool = False
+
+
+SortValue = str | int | float | bool | date | datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """Keyset page: at most `limit` rows with oid greater than `after_oid`."""
+    """Keyset page: at most `limit` rows after the row `after_oid`, which has the values `after` of the view's sort keys."""
 
     limit: int = 10
     after_oid: int = 0
+    after: tuple[SortValue, ...] | None = None
+    """None: from the first row."""
+    nulls: bool = False
+    """Of a sorted view: the rows without a value for the first key, which come after all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How geometries are written."""
+
+    north_first: bool = False
+    """Latitude or northing before longitude or easting."""
+    flat: bool = False
+    """Without heights, even where there are some."""
+    skip: bool = False
+    """No geometry at all."""
+    simplify_m: float | None = None
+    """Leave out vertices that matter less than this many metres."""
+
+
+PLAIN = Drawing()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +127,7 @@ class View:
 
     layer: str
     scope: Scope
-    area: Bbox | TileArea | None = None
+    area: Bbox | TileArea | ProjectedBox | None = None
     valid_at: TimeSpan | None = None
     """None: now."""
     known_at: datetime | None = None
@@ -102,3 +142,8 @@ class View:
     oid: int | None = None
     crs: int = 4490
     page: Page | None = field(default=None)
+    sort: tuple[SortKey, ...] = ()
+    """None given: in order of oid."""
+    drawing: Drawing = PLAIN
+    stamped: bool = False
+    """Rows say since when they are known, as the column `sys`."""

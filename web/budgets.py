@@ -1,10 +1,14 @@
 """The limits a request must keep; every refusal cites the budget's name and value."""
 
-from typing import Final
+from collections.abc import Awaitable
+from typing import Final, TypeVar
 
+from postgis.pool import OutOfTime
 from twin.cql2.limits import FILTER_BYTES
 from twin.errors import TooLarge
-from web.errors import HeadersTooLarge, UriTooLong
+from web.errors import HeadersTooLarge, Overloaded, UriTooLong
+
+T = TypeVar("T")
 
 URL_BYTES: Final = 8_192
 HEADER_BYTES: Final = 32_768
@@ -17,6 +21,28 @@ LIMIT_MAX: Final = 10_000
 FILTERS: Final = 32
 MULTIPART_PARTS: Final = 8
 OPTIONS_BYTES: Final = 65_536
+SORT_KEYS: Final = 4
+CURSOR_CHARS: Final = 900
+SIMPLIFY_M: Final = 100_000.0
+
+#: Seconds that statements may take, by what they are for: a page of features, one feature, an exact count, an estimate of one.
+ITEMS_S: Final = 10.0
+ITEM_S: Final = 5.0
+COUNT_S: Final = 5.0
+ESTIMATE_S: Final = 0.5
+
+
+async def in_time(budget: str, seconds: float, work: Awaitable[T]) -> T:
+    """The outcome of reading the database; Overloaded naming the budget when the statement ran past it."""
+    try:
+        return await work
+    except OutOfTime as exc:
+        raise Overloaded(
+            f"the query ran past the budget {budget} = {seconds:g} s",
+            f"查询超过时限 {budget} = {seconds:g} 秒，已取消",
+            place="query",
+            mend="缩小范围、减少数量，或以 count=estimated 代替精确计数",
+        ) from exc
 
 
 def body_too_large(budget: str, value: int) -> TooLarge:

@@ -23,3 +23,8 @@ def unchanged(request: Request, etag: str) -> bool:
     """Whether the caller has this state already."""
     held = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     return etag.removeprefix("W/") in held or "*" in held
+
+
+def version_etag(layer_mark: str, oid: int, known_from: object, valid_from: object) -> str:
+    """The strong entity tag of one version of an object; another version, or other fields of its layer, has another. `If-Match` may use it."""
+    return weak_etag(layer_mark, oid, known_from, valid_from).removeprefix("W/")

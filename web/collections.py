@@ -1,33 +1,35 @@
-"""OGC API – Features Part 1 over the catalogue: landing, conformance, collections, items, one item, queryables, schema."""
+"""OGC API – Features over the catalogue: landing, conformance, collections, items, one item, queryables, sortables, schema."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from postgis.features import statement
+from postgis.features import STAMP, fingerprint, statement
 from twin.errors import BadParameter, NotFound
 from twin.layer import Layer, LayerKind, layer_number_of
-from twin.view import Bbox, Page, Scope, View
-from web import caching, features, filters, ogc, ogc_tilesets, pages, values
+from twin.view import Page, Scope, View
+from web import asking, budgets, caching, counting, crs, features, filters, ogc, ogc_tilesets, pages, paging, values
+from web.counting import COUNT
 from web.deps import CatalogDep, House, HouseDep, LinksDep, ScopeDep
 from web.features import CollectionFrame
 from web.json import GeoJson, Json, SchemaJson
+from web.leaving import Watch
 from web.links import Links
-from web.params import AFTER, BBOX, DATETIME, FORMAT_JSON, FORMAT_PAGE, LIMIT, Parameter, Query, documented
+from web.params import AFTER, FORMAT_JSON, FORMAT_PAGE, LIMIT, Parameter, Query, documented
 
 router = APIRouter(tags=["features"])
 #: What hangs below the landing page; some clients (GDAL) join paths to its address `/ogc` instead of following its links.
 doors = APIRouter(tags=["features"])
 
-ITEMS_BUDGET_S: Final = 10.0
-_ITEMS: Final[tuple[Parameter[Any], ...]] = (LIMIT, BBOX, DATETIME, *filters.PARAMETERS, AFTER, FORMAT_JSON)
+_ITEMS: Final[tuple[Parameter[Any], ...]] = (LIMIT, *asking.PLACING, *filters.PARAMETERS, *asking.SHAPING, COUNT, FORMAT_JSON)
+_ITEM: Final[tuple[Parameter[Any], ...]] = (*asking.SHAPING, FORMAT_JSON)
 _NOT_FILTERS: Final = frozenset(parameter.name for parameter in _ITEMS)
 _MAX_OID: Final = 2**53
 _DEFAULT_LIMIT: Final = 10
-_CRS_HEADER: Final = {"content-crs": f"<{ogc.CRS84}>"}
+_LEFT: Final = 499
 
 
 def only_json(request: Request) -> None:
@@ -87,6 +89,13 @@ async def queryables(collection: str, request: Request, catalog: CatalogDep, sco
     return SchemaJson(ogc.queryables(catalog.layer(collection, scope), links), headers=caching.headers(scope))
 
 
+@doors.get("/collections/{collection}/sortables", openapi_extra=documented(FORMAT_JSON))
+async def sortables(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+    """What `sortby` may name, as JSON Schema."""
+    only_json(request)
+    return SchemaJson(ogc.sortables(catalog.layer(collection, scope), links), headers=caching.headers(scope))
+
+
 @doors.get("/collections/{collection}/schema", openapi_extra=documented(FORMAT_JSON))
 async def schema(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """What a feature of the collection is made of, as JSON Schema."""
@@ -100,37 +109,51 @@ async def items(collection: str, request: Request, house: HouseDep, catalog: Cat
     layer = _with_items(catalog.layer(collection, scope))
     query = _items_query(request, layer)
     view = _view(layer, scope, query)
-    headers = (
-        caching.headers(scope) | _CRS_HEADER | {"etag": caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base)}
-    )
-    if caching.unchanged(request, headers["etag"]):
+    etag = caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base)
+    headers = caching.headers(scope) | crs.header(asking.system(query, layer)) | {"etag": etag}
+    if caching.unchanged(request, etag):
         return Response(status_code=304, headers=headers)
-    rest = features.pages(_fetcher(house, layer), view)
-    first = await anext(rest)
+    fetch = _fetcher(house, layer, "items_s", budgets.ITEMS_S)
+    with Watch(request.receive) as watch:
+        view = await asking.placed(view, query, layer, fetch)
+        rest = paging.pages(fetch, view)
+        first = await anext(rest)
+        matched = await counting.matched(house.pool, layer, view, query.get(COUNT), first.more)
+    if watch.gone:
+        return Response(status_code=_LEFT)
     frame = CollectionFrame(
-        layer, _items_links(links, layer, query), _next_link(links, layer, query), _total(layer, view), view.page == Page(_limit(query))
+        features.fields_of(layer, view.fields),
+        _items_links(links, layer, query),
+        _next_link(links, layer, query, view),
+        matched,
+        first_page=view.page == Page(_limit(query)),
+        count=query.get(COUNT) != "none",
     )
     return StreamingResponse(features.collection(frame, first, rest), media_type=ogc.GEOJSON, headers=headers)
 
 
-@doors.get("/collections/{collection}/items/{item}", openapi_extra=documented(DATETIME, FORMAT_JSON))
+@doors.get("/collections/{collection}/items/{item}", openapi_extra=documented(*_ITEM))
 async def item(
     collection: str, item: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep
 ) -> Response:
-    """One feature; at another moment with `datetime`."""
+    """One feature; at another moment with `datetime`. Its ETag is of this version."""
     layer = _with_items(catalog.layer(collection, scope))
-    query = Query(request.scope["query_string"], [DATETIME.name, FORMAT_JSON.name])
+    query = Query(request.scope["query_string"], [parameter.name for parameter in _ITEM])
     query.get(FORMAT_JSON)
-    view = View(layer.id, scope, valid_at=query.get(DATETIME), oid=_oid(item, layer))
-    headers = (
-        caching.headers(scope) | _CRS_HEADER | {"etag": caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base)}
-    )
-    rows = await _fetcher(house, layer)(view)
+    view = asking.shaped(View(layer.id, scope, oid=_oid(item, layer), stamped=True), query, layer)
+    with Watch(request.receive) as watch:
+        rows = await _fetcher(house, layer, "item_s", budgets.ITEM_S)(view)
+    if watch.gone:
+        return Response(status_code=_LEFT)
     if not rows:
         raise _no_item(item)
-    if caching.unchanged(request, headers["etag"]):
+    row = rows[-1]
+    etag = caching.version_etag(fingerprint(layer), row["oid"], row[STAMP].lower, row["valid"].lower)
+    headers = caching.headers(scope) | crs.header(asking.system(query, layer)) | {"etag": etag}
+    if caching.unchanged(request, etag):
         return Response(status_code=304, headers=headers)
-    return GeoJson(features.with_links(features.feature(rows[-1], layer), _item_links(links, layer, item)), headers=headers)
+    made = features.feature(row, features.fields_of(layer, view.fields))
+    return GeoJson(features.with_links(made, _item_links(links, layer, item, query)), headers=headers)
 
 
 def _with_items(layer: Layer) -> Layer:
@@ -171,35 +194,29 @@ def _items_query(request: Request, layer: Layer) -> Query:
 def _view(layer: Layer, scope: Scope, query: Query) -> View:
     """What an items request asks for, as one value."""
     asked = ogc.queryables_of(layer)
-    bounds = query.get(BBOX)
-    return View(
+    view = View(
         layer.id,
         scope,
-        area=None if bounds is None else Bbox(bounds),
-        valid_at=query.get(DATETIME),
+        area=asking.area(query),
         filters=tuple(features.equals(asked[name], text) for name, text in query.texts.items() if name not in _NOT_FILTERS),
         where=filters.filter_of(query.texts, (layer,), scope),
         page=Page(_limit(query), query.get(AFTER) or 0),
+        sort=asking.sort(query, layer),
     )
+    return asking.shaped(view, query, layer)
 
 
 def _limit(query: Query) -> int:
     return query.get(LIMIT) or _DEFAULT_LIMIT
 
 
-def _fetcher(house: House, layer: Layer) -> Callable[[View], Awaitable[features.Rows]]:
-    """Reads a view of `layer` within the budget of this door."""
+def _fetcher(house: House, layer: Layer, budget: str, seconds: float) -> paging.Fetch:
+    """Reads a view of `layer` within a budget."""
 
-    async def fetch(view: View) -> features.Rows:
-        return await house.pool.fetch(statement(view, layer), view.scope, ITEMS_BUDGET_S)
+    async def fetch(view: View) -> paging.Rows:
+        return await budgets.in_time(budget, seconds, house.pool.fetch(statement(view, layer), view.scope, seconds))
 
     return fetch
-
-
-def _total(layer: Layer, view: View) -> int | None:
-    """How many match in all, where the catalogue's own count says it."""
-    narrowed = view.area or view.valid_at or view.filters or view.where or view.scope.divisions or view.scope.area_4490
-    return None if narrowed else layer.count
 
 
 def _items_links(links: Links, layer: Layer, query: Query) -> tuple[dict[str, Any], ...]:
@@ -208,15 +225,20 @@ def _items_links(links: Links, layer: Layer, query: Query) -> tuple[dict[str, An
     return (ogc.link(here, "self", ogc.GEOJSON), ogc.link(links.to("collections", layer.id), "collection", ogc.JSON, layer.title_zh))
 
 
-def _next_link(links: Links, layer: Layer, query: Query) -> Callable[[int], dict[str, Any]]:
+def _next_link(links: Links, layer: Layer, query: Query, view: View) -> Callable[[paging.Row], dict[str, Any]]:
     """The link to the page after a feature."""
-    return lambda oid: ogc.link(links.to("collections", layer.id, "items", **(query.texts | {AFTER.name: str(oid)})), "next", ogc.GEOJSON)
+
+    def link(row: paging.Row) -> dict[str, Any]:
+        texts = query.texts | asking.step(layer, view, row)
+        return ogc.link(links.to("collections", layer.id, "items", **texts), "next", ogc.GEOJSON)
+
+    return link
 
 
-def _item_links(links: Links, layer: Layer, item: str) -> list[dict[str, Any]]:
+def _item_links(links: Links, layer: Layer, item: str, query: Query) -> list[dict[str, Any]]:
     """self and collection."""
     here = ("collections", layer.id)
     return [
-        ogc.link(links.to(*here, "items", item), "self", ogc.GEOJSON),
+        ogc.link(links.to(*here, "items", item, **query.texts), "self", ogc.GEOJSON),
         ogc.link(links.to(*here), "collection", ogc.JSON, layer.title_zh),
     ]

@@ -1,7 +1,7 @@
 """GeoJSON out: rows become features as they are read, a keyset page at a time, without a Python object per coordinate."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -9,11 +9,12 @@ import orjson
 
 from twin.fields import Field, FieldType
 from twin.layer import Layer
-from twin.view import Equals, Page, View
+from twin.view import Equals
 from web import values
+from web.counting import Matched
 from web.json import dump
+from web.paging import Row, RowPage
 
-CHUNK: Final = 1_000
 _READERS: Final[dict[FieldType, Callable[[str, str], Any]]] = {
     FieldType.TEXT: lambda text, _: text,
     FieldType.INTEGER: lambda text, place: values.integer(text, place, -(2**63) + 1, 2**63 - 1),
@@ -23,42 +24,21 @@ _READERS: Final[dict[FieldType, Callable[[str, str], Any]]] = {
     FieldType.INSTANT: values.instant,
 }
 
-Rows = Sequence[Mapping[str, Any]]
-Fetch = Callable[[View], Awaitable[Rows]]
-
-
-@dataclass(frozen=True, slots=True)
-class RowPage:
-    """Some rows, and whether others follow."""
-
-    rows: Rows
-    more: bool
-
 
 def equals(field: Field, text: str) -> Equals:
     """`?field=text` as a filter term of the field's own type; BadParameter when it is not of that type."""
     return Equals(field.name, _READERS[field.type](text, field.name))
 
 
-async def pages(fetch: Fetch, view: View) -> AsyncIterator[RowPage]:
-    """The rows of `view.page` in pieces of at most CHUNK; the last piece knows whether the whole has a successor."""
-    wanted = view.page or Page()
-    left, after = wanted.limit, wanted.after_oid
-    while left > 0:
-        size = min(CHUNK, left)
-        rows = await fetch(replace(view, page=Page(size + 1, after)))
-        page = RowPage(rows[:size], len(rows) > size)
-        yield page
-        if not page.more:
-            return
-        left -= size
-        after = page.rows[-1]["oid"]
+def fields_of(layer: Layer, names: Sequence[str] | None) -> tuple[Field, ...]:
+    """The fields called `names`; None: all of them."""
+    return layer.fields if names is None else tuple(field for field in layer.fields if field.name in names)
 
 
-def feature(row: Mapping[str, Any], layer: Layer) -> bytes:
+def feature(row: Row, fields: Sequence[Field]) -> bytes:
     """One feature; the geometry is the text PostGIS made."""
     geometry = row["geom"].encode() if row["geom"] else b"null"
-    named = dump({field.name: _value(field, row[field.name]) for field in layer.fields})
+    named = dump({field.name: _value(field, row[field.name]) for field in fields})
     time = _time(row["valid"])
     return b"".join(
         (b'{"type":"Feature","id":', str(row["oid"]).encode(), b',"geometry":', geometry, b',"properties":', named, time, b"}"),
@@ -81,12 +61,13 @@ def _time(valid: Any) -> bytes:
 class CollectionFrame:
     """What surrounds the features of one answer."""
 
-    layer: Layer
+    fields: tuple[Field, ...]
     links: tuple[dict[str, Any], ...]
-    next_link: Callable[[int], dict[str, Any]]
-    total: int | None
-    """How many match in all, as the catalogue remembers it; None when that is not cheap."""
+    next_link: Callable[[Row], dict[str, Any]]
+    matched: Matched
     first_page: bool
+    count: bool = True
+    """Whether numberMatched is wanted at all."""
 
 
 async def collection(frame: CollectionFrame, first: RowPage, rest: AsyncIterator[RowPage]) -> AsyncIterator[bytes]:
@@ -95,7 +76,7 @@ async def collection(frame: CollectionFrame, first: RowPage, rest: AsyncIterator
     count, page = 0, first
     while True:
         if page.rows:
-            yield (b"," if count else b"") + b",".join([feature(row, frame.layer) for row in page.rows])
+            yield (b"," if count else b"") + b",".join([feature(row, frame.fields) for row in page.rows])
         count += len(page.rows)
         following = await anext(rest, None)
         if following is None:
@@ -108,12 +89,22 @@ def _tail(frame: CollectionFrame, count: int, last: RowPage) -> bytes:
     """numberReturned, numberMatched where it is known, timeStamp, links."""
     tail: dict[str, Any] = {"numberReturned": count, "timeStamp": datetime.now(UTC), "links": list(frame.links)}
     if last.more and last.rows:
-        tail["links"].append(frame.next_link(last.rows[-1]["oid"]))
-    if frame.first_page and not last.more:
-        tail["numberMatched"] = count
-    elif frame.total is not None:
-        tail |= {"numberMatched": max(frame.total, count), "numberMatchedEstimated": True}
-    return dump(tail)
+        tail["links"].append(frame.next_link(last.rows[-1]))
+    return dump(tail | (_matched(frame, count, last.more) if frame.count else {}))
+
+
+def _matched(frame: CollectionFrame, count: int, more: bool) -> dict[str, Any]:
+    """numberMatched, exact when counted or when this answer is the whole; an estimate is never less than what is known to be there."""
+    if frame.first_page and not more:
+        return {"numberMatched": count}
+    known = frame.matched
+    if known.number is None:
+        return {}
+    return (
+        {"numberMatched": max(known.number, count + more), "numberMatchedEstimated": True}
+        if known.estimated
+        else {"numberMatched": known.number}
+    )
 
 
 def with_links(made: bytes, links: Sequence[Mapping[str, Any]]) -> bytes:

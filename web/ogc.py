@@ -5,10 +5,9 @@ from typing import Any, Final
 
 from twin.fields import Field, FieldType, Role
 from twin.layer import GeometryType, Layer, LayerKind
+from web import crs
 from web.links import Links
 
-CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
-CGCS2000: Final = "http://www.opengis.net/def/crs/EPSG/0/4490"
 _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,10 +23,15 @@ CONFORMANCE: Final = (
     "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/core-roles-features",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/sortables",
+    "http://www.opengis.net/spec/ogcapi-features-8/1.0/conf/sortables",
+    "http://www.opengis.net/spec/ogcapi-features-8/1.0/conf/sorting",
+    "http://www.opengis.net/spec/ogcapi-features-8/1.0/conf/features-sorting",
 )
 
 _GEOMETRY_FORMATS: Final = {
@@ -92,7 +96,7 @@ def collection(layer: Layer, links: Links) -> dict[str, Any]:
         "title_en": layer.title_en,
         "description": layer.description_zh,
         "attribution": layer.attribution,
-        **({"itemType": "feature", "crs": [CRS84], "storageCrs": CGCS2000} if layer.kind is LayerKind.OBJECTS else {}),
+        **({"itemType": "feature", "crs": crs.uris_of(layer), "storageCrs": crs.CGCS2000.uri} if layer.kind is LayerKind.OBJECTS else {}),
         "links": _collection_links(layer, links),
     }
     extent = _extent(layer)
@@ -106,6 +110,7 @@ def _collection_links(layer: Layer, links: Links) -> list[dict[str, Any]]:
         link(links.to(*here), "self", JSON),
         *([link(links.to(*here, "items"), "items", GEOJSON, layer.title_zh)] if layer.kind is LayerKind.OBJECTS else []),
         link(links.to(*here, "queryables"), _REL + "queryables", SCHEMA_JSON, "可查询字段 Queryables"),
+        link(links.to(*here, "sortables"), _REL + "sortables", SCHEMA_JSON, "可排序字段 Sortables"),
         link(links.to(*here, "schema"), _REL + "schema", SCHEMA_JSON, "字段结构 Schema"),
         link(links.to("tiles", layer.id + ".json"), "tilejson", JSON, "TileJSON"),
         link(links.to(*here, "tiles"), _REL + "tilesets-vector", JSON, "矢量瓦片 Vector tiles"),
@@ -118,7 +123,7 @@ def _extent(layer: Layer) -> dict[str, Any]:
     """Spatial and temporal extent as far as they are known."""
     extent: dict[str, Any] = {}
     if layer.bounds_4490 is not None:
-        extent["spatial"] = {"bbox": [list(layer.bounds_4490)], "crs": CRS84}
+        extent["spatial"] = {"bbox": [list(layer.bounds_4490)], "crs": crs.CRS84.uri}
     if layer.time_extent is not None:
         extent["temporal"] = {"interval": [[_moment(end) for end in layer.time_extent]], "trs": _GREGORIAN}
     return extent
@@ -151,12 +156,23 @@ def _geometry(layer: Layer) -> dict[str, Any]:
 def queryables(layer: Layer, links: Links) -> dict[str, Any]:
     """The queryables document."""
     named = {field.name: _property(field) for field in layer.fields if field.queryable}
+    return _askables(layer, links.to("collections", layer.id, "queryables"), _geometry(layer) | named)
+
+
+def sortables(layer: Layer, links: Links) -> dict[str, Any]:
+    """The sortables document: what may be asked by has an index that orders it too."""
+    named = {name: _property(field) for name, field in queryables_of(layer).items()}
+    return _askables(layer, links.to("collections", layer.id, "sortables"), named)
+
+
+def _askables(layer: Layer, address: str, properties: dict[str, Any]) -> dict[str, Any]:
+    """What rows are chosen or ordered by, as JSON Schema."""
     return {
         "$schema": _DIALECT,
-        "$id": links.to("collections", layer.id, "queryables"),
+        "$id": address,
         "type": "object",
         "title": layer.title_zh,
-        "properties": _geometry(layer) | named,
+        "properties": properties,
         "additionalProperties": False,
     }
 

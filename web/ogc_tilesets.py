@@ -8,8 +8,9 @@ from tiles.matrixsets import CRS, URI, definition, limits_of
 from tiles.tilejson import bounds_of
 from twin.grids import Grid
 from twin.layer import GeometryType, Layer
+from web.crs import CRS84
 from web.links import Links
-from web.ogc import CRS84, JSON, link
+from web.ogc import JSON, link
 
 DataType = Literal["vector", "map"]
 
@@ -78,7 +79,7 @@ def tileset(origin: Origin, grid: Grid) -> dict[str, Any]:
     box = bounds_of(origin.layers, grid)
     return {
         **_summary(origin, grid),
-        "boundingBox": {"lowerLeft": list(box[:2]), "upperRight": list(box[2:]), "crs": CRS84, "orderedAxes": ["Lon", "Lat"]},
+        "boundingBox": {"lowerLeft": list(box[:2]), "upperRight": list(box[2:]), "crs": CRS84.uri, "orderedAxes": ["Lon", "Lat"]},
         "layers": [_layer(origin, layer, grid) for layer in origin.layers],
         "links": [*_links(origin, grid), *_further_links(origin, grid)],
     }

@@ -38,15 +38,9 @@ def test_tiles_are_described_in_every_dialect(document: dict[str, object]) -> No
 def test_parameters(document: dict[str, object]) -> None:
     items = document["paths"]["/collections/{collection}/items"]["get"]  # type: ignore[index]
     named = {parameter["name"]: parameter["in"] for parameter in items["parameters"]}
-    assert named == {
-        "collection": "path",
-        "limit": "query",
-        "bbox": "query",
-        "datetime": "query",
-        **dict.fromkeys(("filter", "filter-lang", "filter-crs"), "query"),
-        "after": "query",
-        "f": "query",
-    }
+    asked = ("limit", "bbox", "bbox-crs", "crs", "datetime", "valid_at", "known_at", "plan", "properties", "skipGeometry", "simplify")
+    filters = ("filter", "filter-lang", "filter-crs")
+    assert named == {"collection": "path"} | dict.fromkeys((*asked, *filters, "sortby", "after", "cursor", "count", "f"), "query")
 
 
 def test_every_operation_has_a_summary_and_problems(document: dict[str, object]) -> None:
