@@ -38,9 +38,11 @@ from web import (
     collections,
     divisions,
     docs,
+    editing,
     esri,
     events,
     health,
+    history,
     import_life,
     imports,
     jobs,
@@ -55,6 +57,7 @@ from web import (
     styles,
     tile_counts,
     tilejson,
+    transactions,
     wmts,
 )
 from web.callers import Callers
@@ -73,6 +76,9 @@ from web.tiles import TileApp
 ROUTERS = (
     collections.router,
     collections.doors,
+    editing.router,
+    transactions.router,
+    history.router,
     tilejson.router,
     ogc_tiles.doors,
     ogc_tiles.rest,
@@ -174,7 +180,7 @@ def rest_of(house: House) -> FastAPI:
         lifespan=_lifespan,
     )
     api.state.house = house
-    for doors in (collections.doors, ogc_tiles.doors):
+    for doors in (collections.doors, editing.router, transactions.router, ogc_tiles.doors):
         api.include_router(doors, prefix="/ogc", include_in_schema=False)
     for router in ROUTERS:
         api.include_router(router)

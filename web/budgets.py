@@ -14,6 +14,11 @@ LIMIT_MAX: Final = 10_000
 FILTERS: Final = 32
 MULTIPART_PARTS: Final = 8
 OPTIONS_BYTES: Final = 65_536
+EDIT_VERTICES: Final = 50_000
+EDIT_TEXT_CHARS: Final = 10_000
+TRANSACTION_BYTES: Final = 256 << 20
+TRANSACTION_ERRORS: Final = 100
+KEY_CHARS: Final = 200
 
 
 def body_too_large(budget: str, value: int) -> TooLarge:

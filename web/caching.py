@@ -1,12 +1,15 @@
 """What caches may keep: one address answers everybody, so every answer that depends on the caller says so (compression adds its own)."""
 
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from typing import Any, Final
 
 from starlette.requests import Request
 
 from twin.view import PUBLIC, Scope
 
 VARY = "Authorization, X-API-Key, Cookie"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def headers(scope: Scope) -> dict[str, str]:
@@ -17,6 +20,21 @@ def headers(scope: Scope) -> dict[str, str]:
 def weak_etag(*state: object) -> str:
     """The entity tag of an answer that is wholly decided by `state`."""
     return f'W/"{blake2b("|".join(map(str, state)).encode(), digest_size=9).hexdigest()}"'
+
+
+def version_name(sys: Any, valid: Any) -> str:
+    """The name of a version among those of its object, as twin.version_name() makes it; it stays when the version is bounded later."""
+    return f"{_micros(sys.lower)}.{_micros(valid.lower)}"
+
+
+def version_etag(oid: int, sys: Any, valid: Any) -> str:
+    """The strong entity tag of one version of an object, from its ranges; twin.version_tag() makes the same text in the database."""
+    return f'"{oid}.{version_name(sys, valid)}.{_micros(valid.upper)}"'
+
+
+def _micros(moment: datetime | None) -> str:
+    """Microseconds since 1970; nothing for an open end."""
+    return "" if moment is None or moment.year in (1, 9999) else str((moment - _EPOCH) // timedelta(microseconds=1))
 
 
 def unchanged(request: Request, etag: str) -> bool:

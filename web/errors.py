@@ -17,6 +17,7 @@ from twin.errors import (
     Conflict,
     Forbidden,
     InputError,
+    Mismatch,
     NotFound,
     OperationError,
     TooLarge,
@@ -67,6 +68,13 @@ class NotAcceptable(InputError):
     title_zh, title_en = "无法按要求的格式返回", "Not acceptable"
 
 
+class Gone(InputError):
+    """What was asked for is not kept any more; `mend` says how to start anew."""
+
+    code = "gone"
+    title_zh, title_en = "已不再保留", "Not kept any more"
+
+
 class MustChangePassword(Forbidden):
     """The account still has the password it was given; only a change of it is allowed."""
 
@@ -107,6 +115,8 @@ STATUS: dict[type[TwinError], int] = {
     WrongMethod: 405,
     NotAcceptable: 406,
     Conflict: 409,
+    Gone: 410,
+    Mismatch: 412,
     TooLarge: 413,
     UriTooLong: 414,
     WrongMediaType: 415,
@@ -163,6 +173,7 @@ def problem(error: TwinError, status: int, request_id: str) -> dict[str, Any]:
         "place": "" if secret else _clean(error.place),
         "mend": "" if secret else _clean(error.mend),
         "request_id": request_id,
+        **({} if secret else error.more),
     }
 
 
