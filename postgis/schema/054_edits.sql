@@ -70,7 +70,7 @@ BEGIN
     CROSS JOIN LATERAL (SELECT
         d.action = 'create' OR ((d.action = 'restore' OR (d.old).oid IS NOT NULL) AND ((d.old).oid IS NULL OR (twin.scope_holds((d.old).division)
             AND (area IS NULL OR coalesce(ST_Intersects((d.old).geom, area), false))))) AS seen,
-        d.action = 'delete' OR (twin.scope_holds((d.new).division) AND (d.spot IS NULL OR twin.scope_holds(d.spot))
+        d.action = 'delete' OR (twin.scope_holds((d.new).division) AND (s.shape IS NULL OR twin.scope_holds(d.spot) OR coalesce((d.old).geom = (d.new).geom, false))
             AND (area IS NULL OR coalesce(ST_CoveredBy((d.new).geom, area), false))) AS inside) c
     CROSS JOIN LATERAL (
         SELECT 'doubled' AS problem, format('object %s is edited more than once in this transaction', d.oid) AS detail
