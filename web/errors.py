@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +10,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from twin.errors import (
     BadFile,
@@ -229,11 +230,25 @@ def _from_http(error: HTTPException) -> TwinError:
     return TwinError("internal")
 
 
+def _allowed(request: Request) -> str:
+    """The methods of all routes at this address: each knows only its own."""
+    path = request.scope["path"]
+    asked = {**request.scope, "path": path.removeprefix("/ogc") if path.startswith("/ogc/") else path}
+    found = {"GET", "HEAD", "OPTIONS"}
+    for included in request.app.routes:
+        for route in getattr(getattr(included, "original_router", None), "routes", (included,)):
+            if isinstance(route, Route) and route.matches(asked)[0] is not Match.NONE:
+                found |= route.methods or set()
+    return ", ".join(sorted(found))
+
+
 async def handle(request: Request, error: Exception) -> Response:
     """FastAPI exception handler for every class: the same answer as in front of it."""
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)
     made = answer(error, request.scope.get("request_id", "-"))
+    if made.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        made = replace(made, headers=(*made.headers, (b"allow", _allowed(request).encode())))
     response = Response(made.body, made.status)
     response.raw_headers = [*made.headers, (b"content-length", str(len(made.body)).encode())]
     return response

@@ -235,6 +235,8 @@ def test_options_say_what_this_caller_may(web: httpx.Client, program: httpx.Clie
     assert program.options(items).headers["allow"] == "GET, HEAD, OPTIONS, POST"
     assert program.options(where).headers["allow"] == "GET, HEAD, OPTIONS, PUT, PATCH, DELETE"
     assert web.options("/collections/secret/items").status_code == 404
+    refused = program.put(items, json={})
+    assert refused.status_code == 405 and refused.headers["allow"] == "GET, HEAD, OPTIONS, POST"
     preflight = web.options(items, headers={"Origin": "https://x", "Access-Control-Request-Method": "POST"})
     assert preflight.status_code == 204 and preflight.headers["access-control-allow-methods"] == "GET, HEAD, OPTIONS"
 
