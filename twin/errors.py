@@ -6,6 +6,7 @@ TwinError
 │   ├── BadFile           a file we refuse; `place` says where in it
 │   ├── NotFound          no such layer, object, product, job
 │   ├── Conflict          the state forbids it (home held, name taken, removal guard)
+│   │   └── Mismatch        another state by now than the caller looked at (If-Match)
 │   ├── TooLarge          over a budget; the message cites its name and value
 │   ├── Unauthorized      nobody is signed in, or the key is unknown
 │   ├── Forbidden         signed in, but not allowed
@@ -14,7 +15,9 @@ TwinError
 └── OperationError        our machine failed us: disk, port, missing program (CLI exit 1)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 
 class TwinError(Exception):
@@ -23,6 +26,8 @@ class TwinError(Exception):
     code = "internal"
     title_zh = "内部错误"
     title_en = "Internal error"
+    more: Mapping[str, Any] = MappingProxyType({})
+    """What a program is told beside the words, such as the faults of many lines."""
 
     def __init__(self, message_en: str, message_zh: str = "", *, place: str = "", mend: str = "", choices: Sequence[str] = ()) -> None:
         super().__init__(message_en)
@@ -71,6 +76,14 @@ class Conflict(InputError):
     code = "conflict"
     title_zh = "状态冲突"
     title_en = "Conflict"
+
+
+class Mismatch(Conflict):
+    """The thing is in another state by now than the one the caller looked at."""
+
+    code = "precondition-failed"
+    title_zh = "数据已被修改"
+    title_en = "Changed meanwhile"
 
 
 class TooLarge(InputError):

@@ -38,10 +38,12 @@ from web import (
     collections,
     divisions,
     docs,
+    editing,
     esri,
     events,
     filters,
     health,
+    history,
     import_life,
     imports,
     jobs,
@@ -56,6 +58,7 @@ from web import (
     styles,
     tile_counts,
     tilejson,
+    transactions,
     wmts,
 )
 from web.callers import Callers
@@ -75,6 +78,9 @@ ROUTERS = (
     collections.router,
     collections.doors,
     filters.router,
+    editing.router,
+    transactions.router,
+    history.router,
     tilejson.router,
     ogc_tiles.doors,
     ogc_tiles.rest,
@@ -176,7 +182,7 @@ def rest_of(house: House) -> FastAPI:
         lifespan=_lifespan,
     )
     api.state.house = house
-    for doors in (collections.doors, filters.router, ogc_tiles.doors):
+    for doors in (collections.doors, filters.router, editing.router, transactions.router, ogc_tiles.doors):
         api.include_router(doors, prefix="/ogc", include_in_schema=False)
     for router in ROUTERS:
         api.include_router(router)

@@ -1,12 +1,15 @@
 """What caches may keep: one address answers everybody, so every answer that depends on the caller says so (compression adds its own)."""
 
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from typing import Any, Final
 
 from starlette.requests import Request
 
 from twin.view import PUBLIC, Scope
 
 VARY = "Authorization, X-API-Key, Cookie"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def headers(scope: Scope) -> dict[str, str]:
@@ -19,12 +22,25 @@ def weak_etag(*state: object) -> str:
     return f'W/"{blake2b("|".join(map(str, state)).encode(), digest_size=9).hexdigest()}"'
 
 
+def version_name(sys: Any, valid: Any) -> str:
+    """The name of a version among those of its object, as twin.version_name() makes it; it stays when the version is bounded later."""
+    return f"{_micros(sys.lower)}.{_micros(valid.lower)}"
+
+
+def version_etag(oid: int, sys: Any, valid: Any, mark: str = "") -> str:
+    """The strong entity tag of one version of an object, from its ranges; twin.version_tag() makes the same text in the database.
+
+    `mark` stands for how the version is shown (the fields of its layer); `If-Match` does not look at it.
+    """
+    return f'"{oid}.{version_name(sys, valid)}.{_micros(valid.upper)}{mark and f"~{mark}"}"'
+
+
+def _micros(moment: datetime | None) -> str:
+    """Microseconds since 1970; nothing for an open end."""
+    return "" if moment is None or moment.year in (1, 9999) else str((moment - _EPOCH) // timedelta(microseconds=1))
+
+
 def unchanged(request: Request, etag: str) -> bool:
     """Whether the caller has this state already."""
     held = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
     return etag.removeprefix("W/") in held or "*" in held
-
-
-def version_etag(layer_mark: str, oid: int, known_from: object, valid_from: object) -> str:
-    """The strong entity tag of one version of an object; another version, or other fields of its layer, has another. `If-Match` may use it."""
-    return weak_etag(layer_mark, oid, known_from, valid_from).removeprefix("W/")

@@ -106,7 +106,7 @@ async def schema(collection: str, request: Request, catalog: CatalogDep, scope: 
 @doors.get("/collections/{collection}/items", openapi_extra=documented(*_ITEMS), response_class=StreamingResponse)
 async def items(collection: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """Features as GeoJSON, in pages; each queryable is a parameter too."""
-    layer = _with_items(catalog.layer(collection, scope))
+    layer = with_items(catalog.layer(collection, scope))
     query = _items_query(request, layer)
     view = _view(layer, scope, query)
     etag = caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base)
@@ -137,10 +137,10 @@ async def item(
     collection: str, item: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep
 ) -> Response:
     """One feature; at another moment with `datetime`. Its ETag is of this version."""
-    layer = _with_items(catalog.layer(collection, scope))
+    layer = with_items(catalog.layer(collection, scope))
     query = Query(request.scope["query_string"], [parameter.name for parameter in _ITEM])
     query.get(FORMAT_JSON)
-    view = asking.shaped(View(layer.id, scope, oid=_oid(item, layer), stamped=True), query, layer)
+    view = asking.shaped(View(layer.id, scope, oid=oid_of(item, layer), stamped=True), query, layer)
     with Watch(request.receive) as watch:
         rows = await _fetcher(house, layer, "item_s", budgets.ITEM_S)(view)
     if watch.gone:
@@ -148,7 +148,7 @@ async def item(
     if not rows:
         raise _no_item(item)
     row = rows[-1]
-    etag = caching.version_etag(fingerprint(layer), row["oid"], row[STAMP].lower, row["valid"].lower)
+    etag = caching.version_etag(row["oid"], row[STAMP], row["valid"], fingerprint(layer))
     headers = caching.headers(scope) | crs.header(asking.system(query, layer)) | {"etag": etag}
     if caching.unchanged(request, etag):
         return Response(status_code=304, headers=headers)
@@ -156,7 +156,7 @@ async def item(
     return GeoJson(features.with_links(made, _item_links(links, layer, item, query)), headers=headers)
 
 
-def _with_items(layer: Layer) -> Layer:
+def with_items(layer: Layer) -> Layer:
     """The layer; NotFound when it has tiles only."""
     if layer.kind is not LayerKind.OBJECTS:
         raise NotFound(
@@ -168,7 +168,7 @@ def _with_items(layer: Layer) -> Layer:
     return layer
 
 
-def _oid(text: str, layer: Layer) -> int:
+def oid_of(text: str, layer: Layer) -> int:
     """The feature id in a path; NotFound when no feature of the layer can have it."""
     try:
         oid = values.integer(text, "item", 0, _MAX_OID)

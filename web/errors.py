@@ -2,7 +2,7 @@
 
 import errno
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -10,6 +10,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from twin.errors import (
     BadFile,
@@ -17,6 +18,7 @@ from twin.errors import (
     Conflict,
     Forbidden,
     InputError,
+    Mismatch,
     NotFound,
     OperationError,
     TooLarge,
@@ -67,6 +69,13 @@ class NotAcceptable(InputError):
     title_zh, title_en = "无法按要求的格式返回", "Not acceptable"
 
 
+class Gone(InputError):
+    """What was asked for is not kept any more; `mend` says how to start anew."""
+
+    code = "gone"
+    title_zh, title_en = "已不再保留", "Not kept any more"
+
+
 class MustChangePassword(Forbidden):
     """The account still has the password it was given; only a change of it is allowed."""
 
@@ -107,6 +116,8 @@ STATUS: dict[type[TwinError], int] = {
     WrongMethod: 405,
     NotAcceptable: 406,
     Conflict: 409,
+    Gone: 410,
+    Mismatch: 412,
     TooLarge: 413,
     UriTooLong: 414,
     WrongMediaType: 415,
@@ -163,6 +174,7 @@ def problem(error: TwinError, status: int, request_id: str) -> dict[str, Any]:
         "place": "" if secret else _clean(error.place),
         "mend": "" if secret else _clean(error.mend),
         "request_id": request_id,
+        **({} if secret else error.more),
     }
 
 
@@ -218,11 +230,25 @@ def _from_http(error: HTTPException) -> TwinError:
     return TwinError("internal")
 
 
+def _allowed(request: Request) -> str:
+    """The methods of all routes at this address: each knows only its own."""
+    path = request.scope["path"]
+    asked = {**request.scope, "path": path.removeprefix("/ogc") if path.startswith("/ogc/") else path}
+    found = {"GET", "HEAD", "OPTIONS"}
+    for included in request.app.routes:
+        for route in getattr(getattr(included, "original_router", None), "routes", (included,)):
+            if isinstance(route, Route) and route.matches(asked)[0] is not Match.NONE:
+                found |= route.methods or set()
+    return ", ".join(sorted(found))
+
+
 async def handle(request: Request, error: Exception) -> Response:
     """FastAPI exception handler for every class: the same answer as in front of it."""
     if isinstance(error, ClientDisconnect):
         return Response(status_code=499)
     made = answer(error, request.scope.get("request_id", "-"))
+    if made.status == HTTPStatus.METHOD_NOT_ALLOWED:
+        made = replace(made, headers=(*made.headers, (b"allow", _allowed(request).encode())))
     response = Response(made.body, made.status)
     response.raw_headers = [*made.headers, (b"content-length", str(len(made.body)).encode())]
     return response

@@ -35,6 +35,8 @@ _BUG = 500
 SEND_S: Final = 10.0
 #: Paths whose bodies are streamed to disk under their own budget.
 _UPLOADS: Final = frozenset({"/imports", "/imports/preview"})
+_TRANSACTIONS = re.compile(r"/collections/[^/]+/transactions$")
+_EDITED = re.compile(r"/collections/[^/]+/items(/[^/]+)?$")
 
 #: The page needs inline styles (Ant Design) and blob workers (MapLibre); nothing may run inline and nothing leaves the host.
 CSP: Final = (
@@ -167,7 +169,7 @@ class Front:
 
     async def _route(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         """To the tiles' door, to FastAPI, or (preflight) nowhere."""
-        if exchange.method == "OPTIONS":
+        if exchange.method == "OPTIONS" and not _tells_its_methods(scope):
             await exchange({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
             await exchange({"type": "http.response.body", "body": b""})
         elif exchange.tile is not None:
@@ -175,7 +177,7 @@ class Front:
         elif exchange.method == "HEAD":
             await self._rest({**scope, "method": "GET"}, _until(exchange.over), exchange)
         else:
-            limited = receive if scope["path"] in _UPLOADS else _limited(receive, budgets.BODY_BYTES)
+            limited = receive if scope["path"] in _UPLOADS or _TRANSACTIONS.search(scope["path"]) else _limited(receive, budgets.BODY_BYTES)
             await self._rest(scope, limited, exchange)
 
     async def _failed(self, exchange: _Exchange, error: Exception) -> None:
@@ -190,6 +192,12 @@ class Front:
             _LOG.warning("answer %s broken off: %s", exchange.request_id, type(error).__name__)
             raise error
         await exchange.refuse(refusal(exchange.tile.dialect if exchange.tile is not None else "xyz", error, exchange.request_id))
+
+
+def _tells_its_methods(scope: Scope) -> bool:
+    """Whether an OPTIONS asks what may be done to items, and is no browser's preflight."""
+    asks = any(name == b"access-control-request-method" for name, _ in scope["headers"])
+    return not asks and _EDITED.search(scope["path"]) is not None
 
 
 def _nothing_at_hand(scope: Scope) -> None:

@@ -23,7 +23,7 @@ $$;
 DO $$
 BEGIN
     EXECUTE format('GRANT CREATE, TEMPORARY ON DATABASE %I TO twin_owner', current_database());
-    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO twin_importer', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO twin_importer, twin_editor', current_database());
 END
 $$;
 

@@ -51,6 +51,7 @@ DECLARE
     number integer;
     boxes geometry[];
     oids bigint[];
+    every bigint[];
     seen integer;
     next_due timestamptz;
 BEGIN
@@ -62,6 +63,11 @@ BEGIN
             INTO seen, boxes, oids USING number, at_most + 1;
         CONTINUE WHEN seen = 0;
         PERFORM twin.emit_change(number, CASE WHEN seen <= at_most THEN twin.dirty_cells(boxes) END);
+        -- Who follows the layer is told each object, up to a number above which reading everything anew is quicker.
+        EXECUTE format('SELECT array_agg(DISTINCT oid) FROM (SELECT oid FROM %s WHERE layer = $1 LIMIT 250001) s',
+            CASE TG_OP WHEN 'DELETE' THEN 'old_rows' ELSE 'new_rows' END) INTO every USING number;
+        PERFORM twin.log_change(number, CASE WHEN NOT live OR TG_OP = 'UPDATE' THEN 'touched' WHEN TG_OP = 'INSERT' THEN 'put' ELSE 'taken' END,
+            CASE WHEN cardinality(every) <= 250000 THEN every END);
         IF live THEN
             PERFORM twin.carry_tiles(number, CASE WHEN seen <= at_most THEN coalesce(oids, '{}') END);
         END IF;
@@ -78,7 +84,7 @@ END $$;
 CREATE OR REPLACE FUNCTION twin.note_truncate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = twin, public, pg_temp AS $$
 BEGIN
-    PERFORM twin.emit_change(TG_ARGV[1]::integer, NULL);
+    PERFORM twin.emit_change(TG_ARGV[1]::integer, NULL), twin.log_change(TG_ARGV[1]::integer, 'all', NULL);
     IF TG_ARGV[0] = 'live' THEN
         PERFORM twin.doubt_tiles(TG_ARGV[1]::integer);
     END IF;

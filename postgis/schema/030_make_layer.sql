@@ -123,7 +123,8 @@ BEGIN
     END IF;
     PERFORM twin.index_fields(number);
     EXECUTE format('ANALYZE twin.%I', name);
-    PERFORM twin.refresh_view(number), twin.make_tiles(number), twin.update_extent(number), twin.schedule(number), twin.emit_change(number, NULL);
+    PERFORM twin.refresh_view(number), twin.make_tiles(number), twin.update_extent(number), twin.schedule(number), twin.emit_change(number, NULL),
+        twin.log_change(number, 'all', NULL);
     RETURN rows;
 END $$;
 

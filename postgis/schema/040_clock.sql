@@ -31,6 +31,7 @@ BEGIN
         SELECT geom, oid, plan FROM twin.object_%s WHERE lower(valid) BETWEEN $1 AND now() LIMIT $2) s', number) INTO boxes, oids USING since, at_most + 1;
     IF boxes IS NOT NULL THEN
         PERFORM twin.emit_change(number, CASE WHEN cardinality(boxes) <= at_most THEN twin.dirty_cells(boxes) END),
+                twin.log_change(number, 'touched', CASE WHEN cardinality(boxes) <= at_most THEN coalesce(oids, '{}') END),
                 twin.carry_tiles(number, CASE WHEN cardinality(boxes) <= at_most THEN coalesce(oids, '{}') END);
     END IF;
 END $$;

@@ -19,6 +19,15 @@ CREATE OR REPLACE VIEW door.outbox AS
       AND (o.layer IS NULL OR o.layer IN (SELECT l.number FROM twin.layer l WHERE l.access = ANY ((SELECT twin.scope_access())::text[])))
       AND (o.topic <> 'job' OR 'internal' = ANY ((SELECT twin.scope_access())::text[]));
 
+-- What each event of a layer touched (021_change_log.sql); 'all' where it does not say.
+CREATE OR REPLACE VIEW door.change AS
+    SELECT o.seq, o.at, o.layer, coalesce(c.op, 'all') AS op, c.oids FROM twin.outbox o LEFT JOIN twin.change_log c ON c.event = o.id
+    WHERE o.seq IS NOT NULL AND o.topic = 'layer'
+      AND o.layer IN (SELECT l.number FROM twin.layer l WHERE l.access = ANY ((SELECT twin.scope_access())::text[]));
+
+-- The events that are still kept. No wall: two numbers tell nothing of what happened.
+CREATE OR REPLACE VIEW door.kept AS SELECT min(seq) AS first, max(seq) AS last FROM twin.outbox WHERE seq IS NOT NULL;
+
 CREATE OR REPLACE VIEW door.cell_epoch AS
     SELECT c.layer, c.cell, c.epoch FROM twin.cell_epoch c
     WHERE c.layer IN (SELECT l.number FROM twin.layer l WHERE l.access = ANY ((SELECT twin.scope_access())::text[]));
@@ -37,4 +46,4 @@ CREATE OR REPLACE VIEW door.import_finding AS
     SELECT f.id, f.run, f."row", f.source_key, f.rule, f.severity, f.detail_zh, f.detail_en, f.lon, f.lat FROM twin.import_finding f
     WHERE 'internal' = ANY ((SELECT twin.scope_access())::text[]);
 
-GRANT SELECT ON door.layer, door.outbox, door.tile_state, door.cell_epoch, door.import_run, door.import_finding TO twin_server, twin_importer, twin_editor;
+GRANT SELECT ON door.layer, door.outbox, door.change, door.kept, door.tile_state, door.cell_epoch, door.import_run, door.import_finding TO twin_server, twin_importer, twin_editor;

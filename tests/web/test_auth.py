@@ -33,6 +33,7 @@ def test_there_are_writing_doors() -> None:
 @pytest.mark.parametrize("headers", STRANGERS)
 def test_every_writing_door_refuses_anybody(web: httpx.Client, method: str, path: str, headers: dict[str, str]) -> None:
     filled = path.replace("{code}", "x").replace("{job}", NOBODYS).replace("{run}", NOBODYS).replace("{schedule}", NOBODYS)
+    filled = filled.replace("{collection}", "houses").replace("{item}", "1")
     assert "{" not in filled
     problem = problem_of(web.request(method, filled, headers=headers, content=b"{}"), 401)
     assert problem["code"] == "unauthorized"

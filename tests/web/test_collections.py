@@ -134,9 +134,10 @@ def test_head_and_compression(web: httpx.Client) -> None:
     assert "content-encoding" not in web.get("/collections/houses/items?limit=100", headers={"accept-encoding": "identity"}).headers
 
 
-def test_write_is_not_offered(web: httpx.Client) -> None:
-    problem_of(web.post("/collections/houses/items", json={}), 405)
-    problem_of(web.delete("/collections/houses/items/1"), 405)
+def test_write_is_not_offered_to_anybody(web: httpx.Client) -> None:
+    problem_of(web.post("/collections/houses/items", json={}), 401)
+    problem_of(web.delete("/collections/houses/items/1"), 401)
+    problem_of(web.put("/collections/houses/items", json={}), 405)
 
 
 def gdal(*arguments: str) -> str:

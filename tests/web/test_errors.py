@@ -24,7 +24,7 @@ def kinds() -> list[type[TwinError]]:
 
 @pytest.mark.parametrize("kind", kinds())
 def test_every_error_has_a_status_and_titles(kind: type[TwinError]) -> None:
-    assert status_of(kind("message", "消息")) in {400, 401, 403, 404, 405, 406, 409, 413, 414, 415, 422, 429, 431, 500, 503, 507}
+    assert status_of(kind("message", "消息")) in {400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 414, 415, 422, 429, 431, 500, 503, 507}
     assert kind.title_zh and kind.title_en and kind.code
     assert issubclass(kind, errors.InputError) == (status_of(kind("x")) < 500)
 
