@@ -129,5 +129,6 @@ def may(action: str, *, writes: bool = True) -> Callable[..., Caller]:
 
 ImporterDep = Annotated[Caller, Depends(may("import"))]
 PublisherDep = Annotated[Caller, Depends(may("publish"))]
+PublishReaderDep = Annotated[Caller, Depends(may("publish", writes=False))]
 JobEditorDep = Annotated[Caller, Depends(may("jobs"))]
 JobReaderDep = Annotated[Caller, Depends(may("jobs", writes=False))]
