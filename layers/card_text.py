@@ -17,8 +17,8 @@ class CardText:
     names: tuple[str, ...]
     keywords: tuple[str, ...]
     prose: str
-    title_units: tuple[pinyin.Unit, ...]
-    keyword_units: tuple[tuple[pinyin.Unit, ...], ...]
+    title_typed: pinyin.Spelling
+    keywords_typed: pinyin.Spelling
     title_order: str
     """Where the Chinese title stands among others, by its pinyin."""
 
@@ -40,10 +40,10 @@ class CardText:
         if any(wanted in name for name in self.names):
             return 2
         typed = pinyin.letters(wanted)
-        place = pinyin.find(typed, self.title_units)
+        place = pinyin.find(typed, self.title_typed)
         if place is not None:
             return 4 if place else 3
-        if any(wanted in word for word in self.keywords) or any(pinyin.find(typed, word) is not None for word in self.keyword_units):
+        if any(wanted in word for word in self.keywords) or pinyin.find(typed, self.keywords_typed) is not None:
             return 5
         return 6 if wanted in self.prose else None
 
@@ -54,8 +54,8 @@ def card_text(product: Product) -> CardText:
         names=(normal(product.title_zh), normal(product.title_en), product.code),
         keywords=tuple(map(normal, product.keywords)),
         prose=normal("\n".join((product.description_zh, product.description_en, product.owner))),
-        title_units=pinyin.units(product.title_zh),
-        keyword_units=tuple(map(pinyin.units, product.keywords)),
+        title_typed=pinyin.spelling(product.title_zh),
+        keywords_typed=pinyin.spelling(*product.keywords),
         title_order=pinyin.first_readings(product.title_zh),
     )
 

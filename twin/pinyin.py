@@ -1,8 +1,10 @@
 """Chinese by its letters: a title typed as pinyin, as initials or as a mix of both, with every common reading of a character."""
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 #: All ways to type one character or one word, whole readings first.
@@ -11,6 +13,20 @@ Unit = tuple[str, ...]
 _FILE = Path(__file__).with_name("codes") / "pinyin.txt"
 _TWO_LETTERS = ("zh", "ch", "sh")
 MAX_LETTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """A text by units, with the letters each may begin with: most of them are passed over by these alone."""
+
+    units: tuple[Unit, ...]
+    firsts: tuple[str, ...]
+
+
+def spelling(*texts: str) -> Spelling:
+    """How the texts can be typed; nothing typed runs from one into the next."""
+    joined = tuple(unit for text in texts for unit in (*units(text), ()))
+    return Spelling(joined, tuple("".join({way[0] for way in unit}) for unit in joined))
 
 
 def units(text: str) -> tuple[Unit, ...]:
@@ -34,11 +50,12 @@ def letters(text: str) -> str:
     return typed if typed.isascii() and typed.isalnum() and len(typed) <= MAX_LETTERS else ""
 
 
-def find(typed: str, within: Sequence[Unit]) -> int | None:
+def find(typed: str, within: Spelling) -> int | None:
     """At which unit the letters begin, the last reading perhaps unfinished; None when they are nowhere."""
     if not typed:
         return None
-    return next((start for start in range(len(within)) if _fits(typed, within[start:])), None)
+    first = typed[0]
+    return next((start for start, firsts in enumerate(within.firsts) if first in firsts and _fits(typed, within.units, start)), None)
 
 
 def first_readings(text: str) -> str:
@@ -46,10 +63,10 @@ def first_readings(text: str) -> str:
     return " ".join(unit[0] for unit in units(text))
 
 
-def _fits(typed: str, within: Iterable[Unit]) -> bool:
-    """Whether the letters are spent somewhere along the units, each taking one of its ways."""
+def _fits(typed: str, within: tuple[Unit, ...], start: int) -> bool:
+    """Whether the letters are spent somewhere along the units from `start`, each taking one of its ways."""
     places = {0}
-    for unit in within:
+    for unit in islice(within, start, None):
         further: set[int] = set()
         for place in places:
             for way in unit:

@@ -35,6 +35,7 @@ from twin.settings import Settings, read_settings
 from twin.view import Scope
 from web import (
     auth,
+    capabilities,
     collections,
     divisions,
     docs,
@@ -51,6 +52,7 @@ from web import (
     previews,
     product_versions,
     products,
+    records,
     search,
     sprites,
     styles,
@@ -81,6 +83,8 @@ ROUTERS = (
     esri.router,
     products.router,
     product_versions.router,
+    capabilities.router,
+    records.router,
     styles.router,
     sprites.router,
     layers.router,

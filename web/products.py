@@ -78,11 +78,11 @@ def describe(product: Product, catalog: Catalog, links: Links) -> dict[str, Any]
         "theme_title_zh": theme_zh,
         "theme_title_en": theme_en,
         "updated_at": catalog.product_updated(product.code),
-        "endpoints": _endpoints(product, links),
+        "endpoints": endpoints(product, links),
     }
 
 
-def _endpoints(product: Product, links: Links) -> dict[str, Any]:
+def endpoints(product: Product, links: Links) -> dict[str, Any]:
     """Where the product can be had: its style, all its layers as one set of tiles, each layer as features."""
     ids = [entry.layer for entry in product.layers]
     return {

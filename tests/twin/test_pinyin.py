@@ -28,7 +28,7 @@ from twin import pinyin
     ],
 )
 def test_it_is_found_at(text: str, typed: str, place: int | None) -> None:
-    assert pinyin.find(typed, pinyin.units(text)) == place
+    assert pinyin.find(typed, pinyin.spelling(text)) == place
 
 
 def test_what_is_typed_becomes_letters() -> None:
@@ -47,4 +47,9 @@ def test_every_common_character_has_a_reading() -> None:
 
 
 def test_long_words_cost_little() -> None:
-    assert pinyin.find("a" * 64, pinyin.units("啊" * 500)) == 0
+    assert pinyin.find("a" * 64, pinyin.spelling("啊" * 500)) == 0
+
+
+def test_nothing_typed_runs_from_one_text_into_the_next() -> None:
+    assert pinyin.find("gdst", pinyin.spelling("耕地", "生态")) is None
+    assert pinyin.find("st", pinyin.spelling("耕地", "生态")) == 3
