@@ -54,10 +54,12 @@ def _page(found: Found, query: Query, catalog: Catalog, links: Links) -> dict[st
 
 
 @router.get("/{code}", openapi_extra=documented(FORMAT_JSON))
-async def product(code: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+async def product(code: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """One published product."""
     only_json(request)
-    return Json(describe(catalog.product(code, scope), catalog, links), headers=caching.headers(scope))
+    card = catalog.product(code, scope)
+    house.uses.saw(code)
+    return Json(describe(card, catalog, links), headers=caching.headers(scope))
 
 
 @router.put("/{code}", openapi_extra=_BODY)

@@ -15,7 +15,7 @@ from twin.product import Product
 from twin.view import Scope
 from web import caching, record_docs
 from web.collections import only_json
-from web.deps import CatalogDep, LinksDep, ScopeDep
+from web.deps import CatalogDep, HouseDep, LinksDep, ScopeDep
 from web.json import GeoJson, Json
 from web.ogc import GEOJSON, link
 from web.params import BBOX, DATETIME, FORMAT_JSON, Parameter, Query, documented, text_value
@@ -83,11 +83,15 @@ async def records(catalog: str, request: Request, snapshot: CatalogDep, scope: S
 
 
 @router.get("/collections/{catalog}/items/{record}", openapi_extra=documented(FORMAT_JSON))
-async def one_record(catalog: str, record: str, request: Request, snapshot: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+async def one_record(
+    catalog: str, record: str, request: Request, house: HouseDep, snapshot: CatalogDep, scope: ScopeDep, links: LinksDep
+) -> Response:
     """One record."""
     only_json(request)
     _check(catalog)
-    return GeoJson(record_docs.record(snapshot.product(record, scope), snapshot, links), headers=caching.headers(scope))
+    product = snapshot.product(record, scope)
+    house.uses.saw(product.code)
+    return GeoJson(record_docs.record(product, snapshot, links), headers=caching.headers(scope))
 
 
 def _found(query: Query, catalog: Catalog, scope: Scope) -> Found:
