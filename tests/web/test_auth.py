@@ -32,7 +32,13 @@ def test_there_are_writing_doors() -> None:
 @pytest.mark.parametrize(("method", "path"), [door for door in writing_doors() if door not in OPEN])
 @pytest.mark.parametrize("headers", STRANGERS)
 def test_every_writing_door_refuses_anybody(web: httpx.Client, method: str, path: str, headers: dict[str, str]) -> None:
-    filled = path.replace("{code}", "x").replace("{job}", NOBODYS).replace("{run}", NOBODYS).replace("{schedule}", NOBODYS)
+    filled = (
+        path.replace("{code}", "x")
+        .replace("{job}", NOBODYS)
+        .replace("{run}", NOBODYS)
+        .replace("{schedule}", NOBODYS)
+        .replace("{version}", "1")
+    )
     assert "{" not in filled
     problem = problem_of(web.request(method, filled, headers=headers, content=b"{}"), 401)
     assert problem["code"] == "unauthorized"
