@@ -10,6 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
+from layers.card_text import CardText, card_text
 from postgis import outbox
 from postgis.catalog import CELL_EPOCHS, LAST_SEQ, LAYERS, OVERVIEW, WHOLE_LAYER, to_layer, with_parents
 from postgis.connect import Database
@@ -62,6 +63,8 @@ class Catalog:
     by_id: Mapping[str, Layer] = field(default_factory=dict)
     published: Mapping[str, ProductRow] = field(default_factory=dict)
     cards: Mapping[str, Product] = field(default_factory=dict)
+    texts: Mapping[str, CardText] = field(default_factory=dict)
+    """What each card is found by."""
     epochs: Mapping[int, Epochs] = field(default_factory=dict)
     """By layer number."""
 
@@ -141,12 +144,18 @@ async def reload_cards(pool: HotPool, before: Catalog) -> Catalog:
     """Read layers and products anew; epochs of cells go on from `before`, and so do the objects of rows that say the same."""
     layers = [_kept(to_layer(row), before) for row in await pool.fetch(LAYERS, EVERYTHING)]
     rows = to_rows(await pool.fetch(PUBLISHED, EVERYTHING))
+    cards = dict(_cards(rows, before))
     return replace(
         before,
         by_id=MappingProxyType({layer.id: layer for layer in layers}),
         published=MappingProxyType({row.code: row for row in rows}),
-        cards=MappingProxyType(dict(_cards(rows, before))),
+        cards=MappingProxyType(cards),
+        texts=MappingProxyType({code: _text(card, before) for code, card in cards.items()}),
     )
+
+
+def _text(card: Product, before: Catalog) -> CardText:
+    return before.texts[card.code] if before.cards.get(card.code) is card and card.code in before.texts else card_text(card)
 
 
 def _kept(layer: Layer, before: Catalog) -> Layer:

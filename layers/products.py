@@ -21,6 +21,9 @@ Connection = psycopg.Connection[Any]
 
 MAX_BYTES = 1 << 20
 
+#: Words after /products/ that are no product.
+RESERVED = frozenset({"kpi", "bundle"})
+
 #: From which status a version may go where.
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
     Status.DRAFT: frozenset({Status.REVIEW, Status.PUBLISHED, Status.WITHDRAWN}),
@@ -38,6 +41,14 @@ class Published:
     version: int
     changed: bool
     status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The versions of a product and the log of their moves, both newest first."""
+
+    versions: tuple[rows.ProductRow, ...]
+    log: tuple[rows.LogLine, ...]
 
 
 def read_toml(path: Path) -> Product:
@@ -76,27 +87,44 @@ def publish_toml(connection: Connection, path: Path) -> Published:
     return put_product(connection, product, path.name)
 
 
-def put_product(connection: Connection, product: Product, source: str = "product") -> Published:
+def put_product(connection: Connection, product: Product, source: str = "product", by: str = "") -> Published:
     """Store a product under its status; BadFile when it names a layer or field that does not exist."""
     known = rows.read_layer_fields(connection, [entry.layer for entry in product.layers])
     for key, fault in _unknown_names(product, known):
         raise _bad(source, key, fault)
-    stored = rows.put_product(connection, product)
+    stored = rows.put_product(connection, product, by)
     return Published(product.code, stored.version, stored.changed, product.status)
 
 
-def set_status(connection: Connection, code: str, version: int, status: Status) -> None:
+def set_status(connection: Connection, code: str, version: int, status: Status, by: str = "") -> None:
     """Move a version to another status; NotFound when there is none, Conflict when that step is not allowed."""
-    found = next((row for row in rows.read_versions(connection, code) if row.version == version), None)
+    allowed = [before for before, after in TRANSITIONS.items() if status in after]
+    found = rows.move_product(connection, code, version, status, allowed, by)
     if found is None:
-        raise NotFound(f"no version {version} of product {code!r}", f"产品 {code!r} 没有版本 {version}", place="version")
-    if status not in TRANSITIONS[Status(found.status)]:
-        raise Conflict(f"a {found.status} version cannot become {status}", f"状态“{found.status}”不能变为“{status}”", place="status")
-    rows.set_product_status(connection, code, version, status)
+        raise NotFound(f"no version {version} of product {code[:60]!r}", f"产品 {code[:60]!r} 没有版本 {version}", place="version")
+    if found not in allowed:
+        raise Conflict(f"a {found} version cannot become {status}", f"状态“{found}”不能变为“{status}”", place="status")
+
+
+def drafts(connection: Connection, status: Status) -> list[Product]:
+    """The newest card of each product in a status other than published."""
+    return [row.product for row in rows.read_unpublished(connection, status)]
+
+
+def history(connection: Connection, code: str, version: int | None = None) -> History:
+    """All versions of a product, or the one asked for, and what happened to them; NotFound when there is none."""
+    versions = [row for row in rows.read_versions(connection, code) if version in (None, row.version)]
+    if not versions and version is not None:
+        raise NotFound(f"no version {version} of product {code[:60]!r}", f"产品 {code[:60]!r} 没有版本 {version}", place="version")
+    if not versions:
+        raise NotFound(f"no product {code[:60]!r}", f"没有产品 {code[:60]!r}", place="product")
+    return History(tuple(versions), tuple(rows.read_log(connection, code)))
 
 
 def _faults(product: Product) -> Iterator[tuple[str, str]]:
     """What pydantic cannot see: repeats, and legends that do not say what they classify."""
+    if product.code in RESERVED:
+        yield "code", f"{product.code!r} is an address of the catalogue itself"
     names = [entry.layer for entry in product.layers]
     for index, entry in enumerate(product.layers):
         key = f"layers[{index}]"

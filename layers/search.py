@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from layers.catalog import Catalog
+from layers.product_search import ProductQuery, bounds_of, find
 from layers.products import theme_title
 from postgis.pool import HotPool
 from postgis.search import FoundRow, find_statement, to_found
@@ -79,6 +80,7 @@ async def search(pool: HotPool, catalog: Catalog, query: SearchQuery) -> SearchR
     started = time.perf_counter()
     text = query.text.replace("\0", " ").strip()[:MAX_CHARS]
     hits = [*_coordinate_hits(text), *(await _find(pool, catalog, query, text) if text else ())]
+    hits += _product_hits(catalog, query, text) if text else ()
     groups = tuple(_groups(hits))
     return SearchResult(groups=groups, took_ms=round((time.perf_counter() - started) * 1000, 2))
 
@@ -87,18 +89,20 @@ async def _find(pool: HotPool, catalog: Catalog, query: SearchQuery, text: str) 
     limit = max(1, min(query.limit, MAX_LIMIT))
     statement = find_statement(text.encode("utf-8", "replace").decode(), limit, _middle(query.bbox_4490))
     rows = map(to_found, await pool.fetch(statement, query.scope, _TIMEOUT_S))
-    return [hit for row in rows if (hit := _hit(row, catalog, query.scope)) is not None]
+    return [_hit(row, catalog, query.scope) for row in rows if row.kind != "product"]
 
 
-def _hit(row: FoundRow, catalog: Catalog, scope: Scope) -> Hit | None:
-    """A hit for people; None for a product of which the scope may read nothing."""
-    subtitle, bounds = row.subtitle, row.bounds
-    if row.kind == "product":
-        product = next((product for product in catalog.products(scope) if product.code == row.ref), None)
-        if product is None:
-            return None
-        subtitle = f"{theme_title(product)[0]} · {product.owner}"
-        bounds = _union(catalog.layer(entry.layer, scope).bounds_4490 for entry in product.layers)
+def _product_hits(catalog: Catalog, query: SearchQuery, text: str) -> Iterator[Hit]:
+    """Products come from the catalogue in memory, which knows pinyin and the scope before it counts."""
+    wanted = ProductQuery(text, limit=max(1, min(query.limit, MAX_LIMIT)))
+    for product in find(catalog.products(query.scope), catalog, wanted).products:
+        subtitle, bounds = f"{theme_title(product)[0]} · {product.owner}", bounds_of(product, catalog)
+        yield Hit(title=product.title_zh, subtitle=subtitle, code=product.code, kind="product", ref=product.code, bounds=bounds)
+
+
+def _hit(row: FoundRow, catalog: Catalog, scope: Scope) -> Hit:
+    """A hit for people."""
+    subtitle = row.subtitle
     if row.kind == "object" and row.layer is not None and row.layer in catalog.by_id:
         subtitle = " · ".join(filter(None, (catalog.layer(row.layer, scope).title_zh, row.subtitle)))
     point = None if row.lon_4490 is None or row.lat_4490 is None else (row.lon_4490, row.lat_4490)
@@ -112,7 +116,7 @@ def _hit(row: FoundRow, catalog: Catalog, scope: Scope) -> Hit | None:
         layer=row.layer,
         oid=row.oid,
         point=point,
-        bounds=bounds,
+        bounds=row.bounds,
     )
 
 
@@ -126,13 +130,6 @@ def _groups(hits: Iterable[Hit]) -> Iterator[HitGroup]:
 
 def _middle(bounds: Bounds | None) -> tuple[float, float] | None:
     return None if bounds is None else ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
-
-
-def _union(boxes: Iterable[Bounds | None]) -> Bounds | None:
-    known = [box for box in boxes if box is not None]
-    if not known:
-        return None
-    return (min(b[0] for b in known), min(b[1] for b in known), max(b[2] for b in known), max(b[3] for b in known))
 
 
 def _coordinate_hits(text: str) -> Iterator[Hit]:

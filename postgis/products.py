@@ -48,18 +48,45 @@ class Stored:
     changed: bool
 
 
-def put_product(connection: Connection, product: Product) -> Stored:
-    """Store a card under its status: a changed one as a new version, an equal one as no new version."""
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One step in the life of a version: who moved it when from where to where."""
+
+    at: datetime
+    by_whom: str
+    version: int
+    from_status: str | None
+    to_status: str | None
+
+
+def put_product(connection: Connection, product: Product, by: str = "") -> Stored:
+    """Store a card under its status: a changed one as a new version, an equal one as no new version. `by` goes into the log."""
+    connection.execute(_QUERIES["act_as"], {"by": by})
     with connection.cursor(row_factory=class_row(Stored)) as cursor:
         row = cursor.execute(_QUERIES["put"], {"card": Jsonb(product.model_dump(mode="json"))}).fetchone()
     assert row is not None  # noqa: S101  (the function returns one row)
     return row
 
 
-def set_product_status(connection: Connection, code: str, version: int, status: Status) -> bool:
-    """Give a version a status; publishing withdraws the one before. False when there is nothing to change."""
-    row = connection.execute(_QUERIES["set_status"], {"code": code, "version": version, "status": str(status)}).fetchone()
-    return bool(row and row[0])
+def move_product(
+    connection: Connection, code: str, version: int, status: Status, allowed_from: Iterable[Status], by: str = ""
+) -> str | None:
+    """Give a version a status if it has one of `allowed_from`; publishing withdraws the one before. Returns the status found, None for no such version."""
+    values = {"code": code, "version": version, "status": str(status), "allowed": list(map(str, allowed_from)), "by": by}
+    row = connection.execute(_QUERIES["move"], values).fetchone()
+    return row[0] if row else None
+
+
+def read_log(connection: Connection, code: str) -> list[LogLine]:
+    """What happened to the versions of a product, newest first."""
+    with connection.cursor(row_factory=class_row(LogLine)) as cursor:
+        return cursor.execute(_QUERIES["log"], {"code": code}).fetchall()
+
+
+def read_unpublished(connection: Connection, status: Status) -> list[ProductRow]:
+    """The newest version in `status` of each product that has one, by code."""
+    with connection.cursor(row_factory=class_row(ProductRow)) as cursor:
+        return cursor.execute(_QUERIES["in_status"], {"status": str(status)}).fetchall()
 
 
 def read_versions(connection: Connection, code: str) -> list[ProductRow]:

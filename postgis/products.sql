@@ -1,8 +1,17 @@
 -- put --
 SELECT version, changed FROM twin.put_product(%(card)s)
 
--- set_status --
-SELECT twin.set_product_status(%(code)s, %(version)s, %(status)s)
+-- act_as --
+SELECT set_config('twin.actor', %(by)s, true)
+
+-- move --
+SELECT twin.move_product(%(code)s, %(version)s, %(status)s, %(allowed)s, %(by)s)
+
+-- log --
+SELECT at, by_whom, version, from_status, to_status FROM twin.read_product_log(%(code)s)
+
+-- in_status --
+SELECT code, version, card, status, updated_at FROM twin.list_products(%(status)s)
 
 -- versions --
 SELECT code, version, card, status, updated_at FROM twin.read_product(%(code)s)

@@ -168,6 +168,41 @@ def test_a_layer_goes_out_and_comes_in_again(twin: Twin, tmp_path: Path) -> None
     assert twin("import", str(rows), "--layer", "frozen").returncode == 2
 
 
+CARD = """
+code = "houses-map"
+title_zh = "房屋图"
+title_en = "Houses"
+theme = "natural-resources"
+owner = "示例"
+[[layers]]
+layer = "houses"
+symbol = { kind = "fill" }
+"""
+
+
+def test_products_travel_as_a_signed_file(twin: Twin, tmp_path: Path) -> None:
+    rows = tmp_path / "houses.geojson"
+    rows.write_text(
+        '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [114, 22.5]}}]}'
+    )
+    assert twin("import", str(rows)).returncode == 0
+    card, out = tmp_path / "card.toml", tmp_path / "products.zip"
+    card.write_text(CARD, "utf-8")
+    assert twin("publish", str(card)).returncode == 0
+    done = twin("export", "--products", "all", "--bundle", str(out))
+    assert done.returncode == 0 and "1 产品 products" in done.stdout, done.stderr
+    back = twin("publish", str(out))
+    assert back.returncode == 0 and "未变 unchanged" in back.stdout, back.stderr
+    raw = out.read_bytes()
+    out.write_bytes(raw.replace(b"manifest.sig", b"manifest.sog"))
+    refused = twin("publish", str(out))
+    assert refused.returncode == 2 and "manifest.sig" in refused.stderr, refused.stderr
+    shutil.rmtree(twin.home / "keys")
+    out.write_bytes(raw)
+    assert "no trusted key" in twin("publish", str(out)).stderr, "another house, which has another key"
+    assert twin("export", "--products", "all").returncode == 2
+
+
 def cpu_seconds() -> float:
     """What the programs that have ended took of the processor, however many others wanted it."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -15,6 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from layers.access import scope_of
 from layers.accounts import Accounts
 from layers.catalog import LiveCatalog
+from layers.use_counter import UseCounter
 from postgis import outbox
 from postgis.blobs import BlobStore
 from postgis.cluster import Cluster
@@ -35,6 +36,7 @@ from twin.settings import Settings, read_settings
 from twin.view import Scope
 from web import (
     auth,
+    capabilities,
     collections,
     divisions,
     docs,
@@ -52,7 +54,12 @@ from web import (
     ogc_tiles,
     pages,
     previews,
+    product_bundle,
+    product_kpi,
+    product_page,
+    product_versions,
     products,
+    records,
     search,
     sprites,
     styles,
@@ -86,7 +93,13 @@ ROUTERS = (
     ogc_tiles.rest,
     wmts.router,
     esri.router,
+    product_bundle.router,
+    product_kpi.router,
     products.router,
+    product_versions.router,
+    capabilities.router,
+    product_page.router,
+    records.router,
     styles.router,
     sprites.router,
     layers.router,
@@ -159,6 +172,7 @@ def build(settings: Settings, database: Database) -> House:
         tiles=tiles,
         served=served,
         raster=raster,
+        uses=UseCounter(editor),
     )
 
 
@@ -201,6 +215,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
     tasks = (
         asyncio.create_task(house.hub.run(), name="events"),
         asyncio.create_task(house.metrics.share(house.metrics_folder), name="metrics"),
+        asyncio.create_task(house.uses.run(), name="uses"),
     )
     with contextlib.suppress(ValueError, RuntimeError):  # a loop outside the main thread gets no signals
         asyncio.get_running_loop().add_signal_handler(ENDING, house.hub.close)
@@ -212,6 +227,7 @@ async def _lifespan(api: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await house.uses.flush()
         await house.served.close()
         house.raster.close()
         await house.catalog.stop()

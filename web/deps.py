@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from layers.access import Caller, require, scope_of
 from layers.accounts import Accounts
 from layers.catalog import Catalog, LiveCatalog
+from layers.use_counter import UseCounter
 from postgis.blobs import BlobStore
 from postgis.connect import Database
 from postgis.editing import EditorPool
@@ -47,6 +48,7 @@ class House:
     tiles: VectorTiles
     served: ServedTiles
     raster: RasterTiles
+    uses: UseCounter
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -129,5 +131,6 @@ def may(action: str, *, writes: bool = True) -> Callable[..., Caller]:
 
 ImporterDep = Annotated[Caller, Depends(may("import"))]
 PublisherDep = Annotated[Caller, Depends(may("publish"))]
+PublishReaderDep = Annotated[Caller, Depends(may("publish", writes=False))]
 JobEditorDep = Annotated[Caller, Depends(may("jobs"))]
 JobReaderDep = Annotated[Caller, Depends(may("jobs", writes=False))]

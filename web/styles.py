@@ -7,7 +7,7 @@ from starlette.responses import Response
 from layers.styles import base_style, product_style
 from web import caching
 from web.collections import only_json
-from web.deps import CatalogDep, LinksDep, ScopeDep
+from web.deps import CatalogDep, HouseDep, LinksDep, ScopeDep
 from web.json import Json
 from web.params import FORMAT_JSON, documented
 
@@ -22,7 +22,9 @@ async def base(request: Request, catalog: CatalogDep, scope: ScopeDep, links: Li
 
 
 @router.get("/{product}/style.json", openapi_extra=documented(FORMAT_JSON))
-async def style(product: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
+async def style(product: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
     """The style of one product."""
     only_json(request)
-    return Json(product_style(catalog.product(product, scope), catalog, links.base, scope), headers=caching.headers(scope))
+    card = catalog.product(product, scope)
+    house.uses.saw(card.code)
+    return Json(product_style(card, catalog, links.base, scope), headers=caching.headers(scope))

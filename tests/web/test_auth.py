@@ -1,5 +1,6 @@
 """Who may do what: every writing door refuses anybody, a first password opens nothing, a session's writes carry its token."""
 
+import re
 import time
 
 import httpx
@@ -32,8 +33,8 @@ def test_there_are_writing_doors() -> None:
 @pytest.mark.parametrize(("method", "path"), [door for door in writing_doors() if door not in OPEN])
 @pytest.mark.parametrize("headers", STRANGERS)
 def test_every_writing_door_refuses_anybody(web: httpx.Client, method: str, path: str, headers: dict[str, str]) -> None:
-    filled = path.replace("{code}", "x").replace("{job}", NOBODYS).replace("{run}", NOBODYS).replace("{schedule}", NOBODYS)
-    filled = filled.replace("{collection}", "houses").replace("{item}", "1")
+    values = {"code": "x", "collection": "houses", "item": "1", "version": "1"} | dict.fromkeys(("job", "run", "schedule"), NOBODYS)
+    filled = re.sub(r"{(\w+)}", lambda found: values[found[1]], path)
     assert "{" not in filled
     problem = problem_of(web.request(method, filled, headers=headers, content=b"{}"), 401)
     assert problem["code"] == "unauthorized"

@@ -8,6 +8,7 @@ import typer
 
 from tiles.export import ExportReport, ExportRequest
 from tiles.export import export as write_archive
+from twin.commands.catalogue import export_products
 from twin.commands.context import say, settings, warn
 from twin.commands.database import open_database
 from twin.commands.progress import progress
@@ -18,8 +19,10 @@ from twin.settings import default_processes
 
 
 def export(  # noqa: PLR0913, PLR0917  (each is an option of the command line)
-    layers: Annotated[str, typer.Argument(help="Layer id; several, by comma, are in each tile side by side.")],
-    pmtiles: Annotated[Path, typer.Option(help="The PMTiles file to write; run again after an accident and it goes on.")],
+    layers: Annotated[str, typer.Argument(help="Layer id; several, by comma, are in each tile side by side.")] = "",
+    pmtiles: Annotated[Path | None, typer.Option(help="The PMTiles file to write; run again after an accident and it goes on.")] = None,
+    products: Annotated[str, typer.Option(help="Instead of layers: codes of published products, by comma, or `all`.")] = "",
+    bundle: Annotated[Path | None, typer.Option(help="The signed file of products to write.")] = None,
     min_zoom: Annotated[int | None, typer.Option(help="Default: where the layer begins.")] = None,
     max_zoom: Annotated[int | None, typer.Option(help="Default: the layer's greatest.")] = None,
     grid: Annotated[str, typer.Option(help="PMTiles knows WebMercatorQuad only.")] = Grid.WEB_MERCATOR.value,
@@ -29,7 +32,14 @@ def export(  # noqa: PLR0913, PLR0917  (each is an option of the command line)
     ] = default_processes(),
     connections: Annotated[int, typer.Option(min=1, max=16, help="Database connections of each.")] = 2,
 ) -> None:
-    """Write the tiles of layers that hold anything into one PMTiles file."""
+    """Write the tiles of layers that hold anything into one PMTiles file, or products into one signed file."""
+    if products or bundle:
+        _bundle(products, bundle)
+        return
+    if not layers or pmtiles is None:
+        raise BadParameter(
+            "LAYERS with --pmtiles FILE, or --products CODES with --bundle FILE", "请给出图层与 --pmtiles 文件", place="--pmtiles"
+        )
     refuse_grid(grid)
     names = tuple(check_layer_id(name) for name in layers.split(","))
     request = ExportRequest(names, pmtiles.resolve(), min_zoom, max_zoom, _bounds(bbox), processes, connections)
@@ -37,6 +47,13 @@ def export(  # noqa: PLR0913, PLR0917  (each is an option of the command line)
     with open_database() as database, progress(layers, stderr=True) as report:
         done = write_archive(database, settings().home, request, lambda seen, total, zh, en: report(seen, total, f"{zh} {en}"))
     _tell(pmtiles, done, time.monotonic() - begun)
+
+
+def _bundle(products: str, bundle: Path | None) -> None:
+    if not products or bundle is None:
+        raise BadParameter("--products CODES and --bundle FILE go together", "--products 与 --bundle 须同时给出", place="--bundle")
+    with open_database() as database:
+        export_products(database, products, bundle.resolve())
 
 
 def refuse_grid(grid: str) -> None:

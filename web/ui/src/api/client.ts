@@ -64,8 +64,15 @@ function write<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T
 
 const code = encodeURIComponent;
 
+/** Every product, page after page. */
+async function allProducts(query: string): Promise<Product[]> {
+  const answer = await call<{ products: Product[]; links?: { rel: string; href: string }[] }>(`products${query}`);
+  const next = answer.links?.find((link) => link.rel === 'next');
+  return next === undefined ? answer.products : [...answer.products, ...(await allProducts(new URL(next.href).search))];
+}
+
 export const api = {
-  products: () => call<{ products: Product[] }>('products').then((answer) => answer.products),
+  products: () => allProducts('?limit=500'),
   layers: () => call<{ layers: Layer[] }>('layers').then((answer) => answer.layers),
   divisions: (parent: string | null) =>
     call<{ divisions: Division[] }>(parent === null ? 'divisions' : `divisions?parent=${code(parent)}`).then((answer) => answer.divisions),
