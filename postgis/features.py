@@ -6,7 +6,7 @@ The text depends only on the *shape* of a view (which of its parts are there), s
 from collections.abc import Callable, Hashable, Iterator
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select
@@ -120,11 +120,11 @@ def source(view: View, layer: Layer) -> Columns:
     return sa.table(layer.id, *columns, schema="layer" if present else "history").alias("o")
 
 
-def conditions(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> list[Condition]:
-    """WHERE of a view without its page; what the caller may see comes first."""
+def conditions(view: View, layer: Layer, table: Columns, binds: Binds[View], exact: bool = True) -> list[Condition]:
+    """WHERE of a view without its page; what the caller may see comes first. Inexact: areas by bounding box, for those who only guess."""
     return [
-        *scope_terms(view, layer, table, binds),
-        *_area_terms(view, table, binds),
+        *scope_terms(view, layer, table, binds, exact),
+        *_area_terms(view, table, binds, exact),
         *_version_terms(view, table, binds),
         *_plan_terms(view, layer, table, binds),
         *_filter_terms(view, layer, table, binds),
@@ -195,7 +195,7 @@ def _sort_value(view: View, layer: Layer, table: Columns, name: str) -> ColumnEl
     return sa.type_coerce(table.c[field.column], _TYPES[field.type])
 
 
-def scope_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> Iterator[Condition]:
+def scope_terms(view: View, layer: Layer, table: Columns, binds: Binds[View], exact: bool = True) -> Iterator[Condition]:
     """What the caller may see; the views ask the same of `twin.scope`, as a second wall."""
     if not view.scope.may_read(layer.access):
         yield sa.false()
@@ -203,14 +203,14 @@ def scope_terms(view: View, layer: Layer, table: Columns, binds: Binds[View]) ->
         prefixes = binds("divisions", ARRAY(TEXT), lambda v: list(v.scope.divisions))
         yield table.c.division.op("^@", is_comparison=True)(sa.any_(prefixes))
     if view.scope.area_4490 is not None:
-        yield _inside(table, binds, "scope", view.scope.area_4490, lambda v: v.scope.area_4490)
+        yield _inside(table, _Box("scope", view.scope.area_4490, lambda v: v.scope.area_4490), binds, exact)
 
 
-def _area_terms(view: View, table: Columns, binds: Binds[View]) -> Iterator[Condition]:
+def _area_terms(view: View, table: Columns, binds: Binds[View], exact: bool) -> Iterator[Condition]:
     if isinstance(view.area, Bbox):
-        yield _inside(table, binds, "box", view.area.bounds_4490, _box)
+        yield _inside(table, _Box("box", view.area.bounds_4490, _box), binds, exact)
     elif isinstance(view.area, ProjectedBox):
-        yield _meets(table, drawing.outline(view.area.epsg, binds))
+        yield _meets(table, drawing.outline(view.area.epsg, binds), exact)
     elif view.area is not None:
         yield table.c.geom.op("&&", is_comparison=True)(_envelope(binds, "tile", tile_box))
 
@@ -227,17 +227,27 @@ def tile_box(view: View) -> Bounds:
     return tile_bounds_4490(area.grid, area.z, area.x, area.y, area.buffer)
 
 
-def _inside(table: Columns, binds: Binds[View], name: str, bounds: Bounds, read: Callable[[View], Any]) -> Condition:
-    """Geometry meets the box exactly; a box with west > east is the two that meet at 180°."""
+class _Box(NamedTuple):
+    """A box of degrees: the name of its parameters, its present bounds, and how they are read from any view of the same shape."""
+
+    name: str
+    bounds: Bounds
+    read: Callable[[View], Any]
+
+
+def _inside(table: Columns, box: _Box, binds: Binds[View], exact: bool) -> Condition:
+    """Geometry meets the box; one with west > east is the two that meet at 180°."""
+    name, bounds, read = box
     if not _wraps(bounds):
-        return _meets(table, _envelope(binds, name, read))
+        return _meets(table, _envelope(binds, name, read), exact)
     west = _envelope(binds, f"{name}_a", lambda v: (read(v)[0], read(v)[1], 180.0, read(v)[3]))
     east = _envelope(binds, f"{name}_b", lambda v: (-180.0, *read(v)[1:]))
-    return sa.or_(_meets(table, west), _meets(table, east))
+    return sa.or_(_meets(table, west, exact), _meets(table, east, exact))
 
 
-def _meets(table: Columns, envelope: ColumnElement[Any]) -> Condition:
-    return sa.and_(table.c.geom.op("&&", is_comparison=True)(envelope), sa.func.ST_Intersects(table.c.geom, envelope))
+def _meets(table: Columns, envelope: ColumnElement[Any], exact: bool) -> Condition:
+    near = table.c.geom.op("&&", is_comparison=True)(envelope)
+    return sa.and_(near, sa.func.ST_Intersects(table.c.geom, envelope)) if exact else near
 
 
 def _envelope(binds: Binds[View], name: str, read: Callable[[View], Any]) -> ColumnElement[Any]:

@@ -250,6 +250,8 @@ async def _once(held: _Held, state: _State, statement: Statement, timeout_s: flo
     try:
         await held.enter(state)
         return await held.fetch(statement, timeout_s)
+    except asyncpg.LockNotAvailableError as exc:
+        raise Unavailable("the layer is locked by a change that takes long", "图层正在变更，等待过久", mend="请稍后重试") from exc
     except (TimeoutError, asyncpg.QueryCanceledError) as exc:
         raise OutOfTime("the query ran past its time budget", "查询超过时限，已取消", mend="请缩小范围后重试") from exc
 

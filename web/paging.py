@@ -126,7 +126,12 @@ def decode(text: str, place: str, layer: Layer, sort: tuple[SortKey, ...]) -> Cu
         oid, known = orjson.loads(sealed[_MARK_BYTES:])
     except (binascii.Error, ValueError, TypeError) as exc:  # UnicodeEncodeError and JSONDecodeError are ValueErrors
         raise _no_cursor(text, place) from exc
-    if _mark(layer, sort, sealed[_MARK_BYTES:]) != sealed[:_MARK_BYTES] or type(oid) is not int or not 0 <= oid <= _MAX_OID:
+    if (
+        _written(sealed) != text
+        or _mark(layer, sort, sealed[_MARK_BYTES:]) != sealed[:_MARK_BYTES]
+        or type(oid) is not int
+        or not 0 <= oid <= _MAX_OID
+    ):
         raise _no_cursor(text, place)
     if isinstance(known, str):
         return Cursor(oid, None, known)
@@ -153,7 +158,11 @@ async def page_at(cursor: Cursor, fetch: Fetch, view: View, place: str) -> Page:
 
 def _sealed(layer: Layer, sort: tuple[SortKey, ...], value: Any) -> str:
     body = dump(value)
-    return base64.urlsafe_b64encode(_mark(layer, sort, body) + body).decode().rstrip("=")
+    return _written(_mark(layer, sort, body) + body)
+
+
+def _written(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _mark(layer: Layer, sort: tuple[SortKey, ...], body: bytes) -> bytes:

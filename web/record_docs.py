@@ -8,9 +8,9 @@ from layers.product_search import bounds_of
 from layers.products import theme_title
 from twin.layer import Bounds
 from twin.product import Product
-from web import ogc
+from web import crs, ogc
 from web.links import Links
-from web.ogc import CRS84, GEOJSON, JSON, OPENAPI, link
+from web.ogc import GEOJSON, JSON, OPENAPI, link
 from web.products import endpoints
 
 CATALOG: Final = "products"
@@ -63,7 +63,7 @@ def catalog_document(links: Links) -> dict[str, Any]:
         "title": _TITLE,
         "description": "每条记录是一个已发布的地图产品 · Each record is a published map product",
         "itemType": "record",
-        "crs": [CRS84],
+        "crs": [crs.CRS84.uri],
         "language": _ZH,
         "conformsTo": [_RECORDS + "record-collection"],
         "links": [
