@@ -1,6 +1,6 @@
 -- window --
 SELECT k.first, k.last,
-    (SELECT max(c.seq) FROM door.change c WHERE c.layer = $1) AS newest,
+    (SELECT l.epoch FROM door.layer l WHERE l.number = $1) AS newest,
     (SELECT max(c.seq) FROM door.change c WHERE c.layer = $1 AND c.seq > $2 AND c.op = 'all') AS renewed
 FROM door.kept k
 
