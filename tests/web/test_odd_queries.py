@@ -31,7 +31,7 @@ ODD = [
     "after=-1", "after=abc", "after=", "after=1e3", "after=" + "9" * 400, "after=9007199254740993", "after=%D9%A1", "after=1.0",
     "f=xml", "f=", "f=JSON", "f=%00", "f=json&f=json",
     "unknown=1", "Limit=1", "limit%20=1", "=1", "%00=1", "%ED%A0%80=1", "%FF=1", "offset=10", "crs=x", "sortby=name",
-    "filter=1=1", "q=%FF", "'=1",
+    "filter=1=1;--", "q=%FF", "'=1",
     "x" * 1100 + "=1", "&".join(f"p{n}=1" for n in range(100)),
     "__proto__=1", "self=1", "oid=1", "geom=1", "valid=1", "password_hash=1", "%2527%20OR%201=1",
 ]  # fmt: skip
