@@ -75,10 +75,11 @@ def test_python_of_others_parses(page: str, name: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
-@pytest.mark.parametrize("name", ["openlayers", "cesium"])
+@pytest.mark.parametrize("name", ["maplibre", "openlayers", "cesium"])
 def test_scripts_of_others_parse(page: str, name: str, tmp_path: Path) -> None:
     path = tmp_path / f"{name}.mjs"
-    path.write_text(snippet(page, name), encoding="utf-8")
+    inside = re.search(r'<script type="module">(.*)</script>', snippet(page, name), re.DOTALL)
+    path.write_text(inside[1] if inside else snippet(page, name), encoding="utf-8")
     done = subprocess.run(["node", "--check", str(path)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
