@@ -83,7 +83,7 @@ UNION SELECT GeometryType(geom) FROM {fixed} WHERE geom IS NOT NULL
 SELECT r.rid, r.wkb FROM {rows} r {needed} WHERE r.wkb IS NOT NULL
 
 -- needed --
-JOIN {diff} d ON d.place = r.ctid AND d.action IN ('added', 'changed')
+JOIN {diff} d ON d.staged_at = r.ctid AND d.action IN ('added', 'changed')
 
 -- make_fixed --
 -- Rows whose geometry cannot be stored as it is: refused (outside longitude and latitude) or repaired, keeping dimension and, of the two

@@ -22,14 +22,14 @@ WHERE nth > 1
 
 -- make_keys --
 CREATE VIEW {keys} AS
-SELECT r.*, r.ctid AS place, {recipe}::bytea || r.digest AS hash, coalesce(o.key, {key}) AS key, coalesce(o.nth, 1) AS nth, {own} IS NULL AS keyless,
+SELECT r.*, r.ctid AS staged_at, {recipe}::bytea || r.digest AS hash, coalesce(o.key, {key}) AS key, coalesce(o.nth, 1) AS nth, {own} IS NULL AS keyless,
        {plan} AS plan, coalesce({valid_to} <= now(), false) AS over
 FROM {rows} r LEFT JOIN {odd} o ON o.rid = r.rid
 
 -- make_plain_keys --
 -- The same where each row has a key of its own.
 CREATE VIEW {keys} AS
-SELECT r.*, r.ctid AS place, {recipe}::bytea || r.digest AS hash, {plain} AS key, 1::bigint AS nth, {own} IS NULL AS keyless, {plan} AS plan,
+SELECT r.*, r.ctid AS staged_at, {recipe}::bytea || r.digest AS hash, {plain} AS key, 1::bigint AS nth, {own} IS NULL AS keyless, {plan} AS plan,
        coalesce({valid_to} <= now(), false) AS over
 FROM {rows} r
 
@@ -58,14 +58,14 @@ UNION ALL SELECT * FROM ended_since
 -- The rows of the file that stand for no version (added) or for one that is otherwise (changed), and where each of them is staged: a few are
 -- fetched from there without a look at all the others.
 CREATE UNLOGGED TABLE {diff} WITH (autovacuum_enabled = false) AS
-SELECT k.rid, k.place, o.oid, o.valid, o.sys, false AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
+SELECT k.rid, k.staged_at, o.oid, o.valid, o.sys, false AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
 FROM {keys} k LEFT JOIN ({known}) o ON o.source_key = k.key AND {same_plan}
 WHERE o.oid IS NULL OR o.content_hash IS DISTINCT FROM k.hash OR {edited}
 
 -- make_diff_with_past --
 -- The same where a row that is itself over may stand for a past version that is known now.
 CREATE UNLOGGED TABLE {diff} WITH (autovacuum_enabled = false) AS
-SELECT k.rid, k.place, o.oid, o.valid, o.sys, coalesce(o.past, false) AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
+SELECT k.rid, k.staged_at, o.oid, o.valid, o.sys, coalesce(o.past, false) AS past, CASE WHEN o.oid IS NULL THEN 'added' ELSE 'changed' END AS action
 FROM {keys} k LEFT JOIN ({known} {ended}) o ON o.source_key = k.key AND {same_plan} AND (k.over OR NOT o.past)
 WHERE o.oid IS NULL OR o.content_hash IS DISTINCT FROM k.hash OR {edited}
 

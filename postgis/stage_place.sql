@@ -24,7 +24,7 @@ ORDER BY d.level DESC, d.code LIMIT %(most)s
 -- Objects of the same source and key: where the file puts them now, and where they lie.
 SELECT ST_X(a), ST_Y(a), ST_X(b), ST_Y(b) FROM (
     SELECT ST_Centroid(ST_SetSRID({wkb}::geometry, 4490)) AS a, ST_Centroid(o.geom) AS b
-    FROM {diff} d JOIN {rows} r ON r.ctid = d.place JOIN {live} o ON o.oid = d.oid AND o.valid = d.valid AND o.sys = d.sys {moved_join}
+    FROM {diff} d JOIN {rows} r ON r.ctid = d.staged_at JOIN {live} o ON o.oid = d.oid AND o.valid = d.valid AND o.sys = d.sys {moved_join}
     WHERE d.action = 'changed' AND o.geom IS NOT NULL AND {wkb} IS NOT NULL LIMIT {most}) s WHERE NOT ST_IsEmpty(a) AND NOT ST_IsEmpty(b)
 
 -- extent --

@@ -118,7 +118,7 @@ def _shape(staging: Staging, plan: RowPlan) -> dict[str, sql.Composable]:
 
 def _joins(staging: Staging, plan: RowPlan) -> dict[str, sql.Composable]:
     fixed = sql.SQL("LEFT JOIN {} f ON f.rid = r.rid").format(staging.table("fixed"))
-    needed = sql.SQL("JOIN {} d ON d.place = r.place AND d.action IN ('added', 'changed')").format(staging.table("diff"))
+    needed = sql.SQL("JOIN {} d ON d.staged_at = r.staged_at AND d.action IN ('added', 'changed')").format(staging.table("diff"))
     picked = sql.SQL(", d.oid, d.valid AS valid_was, d.action")
     return {
         "fixed_join": fixed,

@@ -6,7 +6,22 @@ Files in `schema/` make them; this only describes them. The members of `object`,
 from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import ARRAY, REAL, BigInteger, Boolean, Column, Double, Integer, LargeBinary, MetaData, SmallInteger, Table, Text, Uuid
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Double,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSTZRANGE
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
@@ -341,3 +356,38 @@ api_key = Table(
 )
 
 login_attempt = Table("login_attempt", metadata, _must("name", Text), _must("ip", Text), _must("at", _Instant))
+
+change_log = Table("change_log", metadata, _must("event", BigInteger), _must("op", Text), _may("oids", ARRAY(BigInteger)))
+
+edit = Table(
+    "edit",
+    metadata,
+    _key("id", BigInteger),
+    _must("layer", Integer),
+    _must("moment", _Instant),
+    _must("by", Text),
+    _must("counts", JSONB),
+    _must("oids", ARRAY(BigInteger)),
+)
+edit_answer = Table(
+    "edit_answer",
+    metadata,
+    _key("by", Text),
+    _key("key", Text),
+    _must("digest", LargeBinary),
+    _must("answer", JSONB),
+    _must("at", _Instant),
+)
+
+product_log = Table(
+    "product_log",
+    metadata,
+    _key("id", BigInteger),
+    _must("at", _Instant),
+    _must("by_whom", Text),
+    _must("code", Text),
+    _must("version", Integer),
+    _may("from_status", Text),
+    _may("to_status", Text),
+)
+product_use = Table("product_use", metadata, _key("code", Text), _key("day", Date), _must("uses", BigInteger))

@@ -175,13 +175,13 @@ title_en = "Houses"
 theme = "natural-resources"
 owner = "示例"
 [[layers]]
-layer = "houses"
+layer = "signed_houses"
 symbol = { kind = "fill" }
 """
 
 
 def test_products_travel_as_a_signed_file(twin: Twin, tmp_path: Path) -> None:
-    rows = tmp_path / "houses.geojson"
+    rows = tmp_path / "signed_houses.geojson"
     rows.write_text(
         '{"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [114, 22.5]}}]}'
     )

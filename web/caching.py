@@ -27,12 +27,14 @@ def version_name(sys: Any, valid: Any) -> str:
     return f"{_micros(sys.lower)}.{_micros(valid.lower)}"
 
 
-def version_etag(oid: int, sys: Any, valid: Any, mark: str = "") -> str:
-    """The strong entity tag of one version of an object, from its ranges; twin.version_tag() makes the same text in the database.
+def version_etag(oid: int, sys: Any, valid: Any, mark: str) -> str:
+    """The strong entity tag of one version of an object, from its ranges; twin.version_tag() makes the same text in the database."""
+    return shown_tag(f"{oid}.{version_name(sys, valid)}.{_micros(valid.upper)}", mark)
 
-    `mark` stands for how the version is shown (the fields of its layer); `If-Match` does not look at it.
-    """
-    return f'"{oid}.{version_name(sys, valid)}.{_micros(valid.upper)}{mark and f"~{mark}"}"'
+
+def shown_tag(version: str, mark: str) -> str:
+    """The entity tag of a version as it is shown: `mark` stands for the fields of its layer, `If-Match` looks at what is before it only."""
+    return f'"{version}~{mark}"'
 
 
 def _micros(moment: datetime | None) -> str:

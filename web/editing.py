@@ -12,9 +12,10 @@ from layers.catalog import Catalog
 from layers.edit_values import EditRules, read_feature
 from layers.edits import apply_one, version_of
 from postgis.edits import Done, Edit, EditOrder
+from postgis.features import fingerprint
 from twin.errors import BadParameter
 from twin.layer import Layer
-from web import budgets, crs, ogc, values
+from web import budgets, caching, crs, ogc, values
 from web.collections import oid_of, with_items
 from web.deps import CallerDep, CatalogDep, House, HouseDep, LinksDep, ScopeDep, SignedInDep
 from web.errors import MustChangePassword, WrongMediaType
@@ -128,10 +129,14 @@ async def write(house: House, order: EditOrder, edit: Edit) -> Done:
     return await house.editor.run(apply_one, order, edit)
 
 
-def told(done: Done, oid: int, status: int, location: str = "") -> Response:
+def told(done: Done, oid: int, layer: Layer, status: int, location: str = "") -> Response:
     """The answer to one edit: its id, what was repaired, and the tag of the present version."""
     repaired = [repair["detail"] for repair in done.repairs]
-    headers = NO_STORE | ({"etag": f'"{done.tag}"'} if done.tag else {}) | ({"location": location} if location else {})
+    headers = (
+        NO_STORE
+        | ({"etag": caching.shown_tag(done.tag, fingerprint(layer))} if done.tag else {})
+        | ({"location": location} if location else {})
+    )
     return Json({"id": oid, "repaired": repaired}, status, headers=headers)
 
 
@@ -147,7 +152,7 @@ async def create(collection: str, request: Request, house: HouseDep, catalog: Ca
     draft = read_feature(await read_body(request, ogc.GEOJSON, ogc.JSON), rules_of(edited), whole=True)
     edit = Edit(0, "create", None, None, draft.shape, draft.has_shape, draft.columns, draft.attrs)
     done = await write(house, order, edit)
-    return told(done, done.made[0], 201, links.to("collections", edited.layer.id, "items", str(done.made[0])))
+    return told(done, done.made[0], edited.layer, 201, links.to("collections", edited.layer.id, "items", str(done.made[0])))
 
 
 @router.put("/collections/{collection}/items/{item}", openapi_extra=about(VALID_FROM, CORRECT, **body(ogc.GEOJSON)))
@@ -171,7 +176,7 @@ async def _overwrite(collection: str, item: str, request: Request, house: House,
     if str(value.get("id", oid)) != str(oid):
         raise BadParameter("the id of the feature is another than that of the address", "要素 id 与地址不符", place="id")
     edit = Edit(0, "replace" if whole else "update", oid, tags_of(request), draft.shape, draft.has_shape, draft.columns, draft.attrs)
-    return told(await write(house, order, edit), oid, 200)
+    return told(await write(house, order, edit), oid, edited.layer, 200)
 
 
 @router.delete("/collections/{collection}/items/{item}", status_code=204, openapi_extra=about(VALID_FROM))

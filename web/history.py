@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from layers.access import Caller, scope_of
 from postgis import history as rows
 from postgis.edits import Edit
+from postgis.features import fingerprint
 from twin.errors import BadParameter, NotFound
 from twin.fields import FieldType
 from twin.layer import Layer
@@ -117,7 +118,7 @@ def _version(row: Mapping[str, Any], layer: Layer, writer: dict[str, Any] | None
     sys, valid = row["sys"], row["valid"]
     about = {
         "version": caching.version_name(sys, valid),
-        "etag": caching.version_etag(row["oid"], sys, valid),
+        "etag": caching.version_etag(row["oid"], sys, valid, fingerprint(layer)),
         "valid": [valid.lower, valid.upper],
         "known": [sys.lower, sys.upper],
         "written": writer,
@@ -286,4 +287,4 @@ async def restore(collection: str, item: str, request: Request, house: HouseDep,
     wanted = await read_model(request, Restored)
     if not wanted.version or len(wanted.version) > 60 or not wanted.version.replace(".", "").replace("-", "").isdigit():
         raise BadParameter("version is the name of a version, from /versions", "version 应取自 /versions", place="body.version")
-    return told(await write(house, order, Edit(0, "restore", oid, tags_of(request), version=wanted.version)), oid, 200)
+    return told(await write(house, order, Edit(0, "restore", oid, tags_of(request), version=wanted.version)), oid, edited.layer, 200)

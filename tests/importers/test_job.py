@@ -37,7 +37,7 @@ def test_the_registered_job_imports(town, job) -> None:
     running.progress = lambda *step: running_progress.append(step)
     report = job_function("import")(running)
     assert report["layer"] == "上传_文件" and report["published"] == 1 and json.dumps(report)
-    assert running_progress[0][2:] == ("读取", "Reading") and running_progress[-1][3] == "Indexing for search"
+    assert running_progress[0][2:] == ("读取", "Reading") and running_progress[-1][3] == "Updating the catalogue"
     assert town.live("上传_文件", "name") == [("甲",)]
 
 
