@@ -279,6 +279,15 @@ def test_the_child_sees_no_network_and_no_environment(tmp_path: Path) -> None:
     assert "OGR_VRT" in environment["GDAL_SKIP"]
 
 
+def test_the_child_loads_what_it_needs_and_no_more(tmp_path: Path) -> None:
+    """pyogrio would bring geopandas and pandas with it, which take longer to load than most files take to read."""
+    path = files.geopackage(tmp_path / "a.gpkg", [shapely.Point(113, 23)], n=[1])
+    with private_folder() as folder, reading(ReadRequest(path=path, folder=folder)) as process:
+        process.describe()
+        mapped = Path(f"/proc/{process.process.pid}/maps").read_text()
+    assert "/pyogrio/" in mapped and "/pandas/" not in mapped
+
+
 def test_folders_of_the_dead_are_swept_and_those_of_the_living_kept() -> None:
     dead = Path(tempfile.mkdtemp(prefix="yuetu-import-"))
     (dead / "member").write_bytes(b"x")
