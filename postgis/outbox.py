@@ -72,8 +72,12 @@ async def _listening(database: Database, role: str) -> tuple[Any, asyncio.Event]
     while True:
         with contextlib.suppress(*_AWAY):
             connection = await database.connect_asyncpg(role, statement_timeout="0")
-            connection.add_termination_listener(lambda _: woken.set())
-            await connection.add_listener(CHANNEL, lambda *_: woken.set())
+            try:
+                connection.add_termination_listener(lambda _: woken.set())
+                await connection.add_listener(CHANNEL, lambda *_: woken.set())
+            except BaseException:
+                connection.terminate()
+                raise
             return connection, woken
         await asyncio.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE_S)

@@ -15,6 +15,7 @@ from uuid import UUID
 import procrastinate
 import psycopg
 from procrastinate.exceptions import ConnectorException
+from procrastinate.worker import Worker
 
 from postgis import clock, jobs, outbox, overviews, schedules, twins
 from postgis.connect import IMPORTER, Database, connect
@@ -57,7 +58,7 @@ async def run_worker(
     """Work until `stop` is set, or until SIGTERM or SIGINT when it is None; jobs under way get 30 s to stop."""
     stop = stop or _stop_on_signals()
     loops = (
-        _forever("queue", stop, lambda: _work(make_app(database, home, sources), concurrency, pace)),
+        _forever("queue", stop, lambda: _work(make_app(database, home, sources), concurrency, pace, stop)),
         _forever("sweep", stop, lambda: _sweep(database, pace)),
         _forever("clock", stop, lambda: _tick(database)),
         _forever("tiles", stop, lambda: _refresh_tiles(database)),
@@ -140,19 +141,28 @@ async def _use_queue_schema(connection: psycopg.AsyncConnection[object]) -> None
     await connection.execute("SET search_path = job, twin, public")
 
 
-async def _work(app: procrastinate.App, concurrency: int, pace: Pace) -> None:
+async def _work(app: procrastinate.App, concurrency: int, pace: Pace, stop: asyncio.Event) -> None:
+    """Run jobs until cancelled, or until `stop` is set: while it connects, a cancellation can be swallowed (`wait_for` before Python 3.12)."""
+    worker = Worker(
+        app,
+        queues=["twin"],
+        concurrency=concurrency,
+        install_signal_handlers=False,
+        update_heartbeat_interval=pace.heartbeat_s,
+        stalled_worker_timeout=pace.stale_s,
+        shutdown_graceful_timeout=0.0,
+        delete_jobs="successful",
+        fetch_job_polling_interval=2.0,
+        abort_job_polling_interval=1.0,
+    )
     async with app.open_async():
-        await app.run_worker_async(
-            queues=["twin"],
-            concurrency=concurrency,
-            install_signal_handlers=False,
-            update_heartbeat_interval=pace.heartbeat_s,
-            stalled_worker_timeout=pace.stale_s,
-            shutdown_graceful_timeout=0.0,
-            delete_jobs="successful",
-            fetch_job_polling_interval=2.0,
-            abort_job_polling_interval=1.0,
-        )
+        working, stopping = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())  # type: ignore[no-untyped-call]
+        try:
+            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            worker.stop()  # type: ignore[no-untyped-call]
+            await working
 
 
 async def _sweep(database: Database, pace: Pace) -> None:
@@ -180,6 +190,7 @@ async def _tick(database: Database) -> None:
             await _until_change(changed, _wait_s(due))
     finally:
         listening.cancel()
+        await asyncio.wait([listening])
 
 
 async def _tick_schedules(database: Database, pace: Pace) -> None:
@@ -213,6 +224,7 @@ async def _refresh_tiles(database: Database) -> None:
             await _until_change(changed, _TILES_AGAIN_S if again else _TILES_AT_MOST_S)
     finally:
         listening.cancel()
+        await asyncio.wait([listening])
 
 
 async def _until_change(changed: asyncio.Event, at_most_s: float) -> None:
@@ -254,7 +266,8 @@ async def _forever(name: str, stop: asyncio.Event, loop: Callable[[], Awaitable[
             _LOG.warning("%s: the database is away (%s)", name, type(exc).__name__)
         except Exception:
             _LOG.exception("%s: starting again", name)
-        await asyncio.sleep(_RETRY_S)
+        if not stop.is_set():
+            await asyncio.sleep(_RETRY_S)
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -79,7 +79,7 @@ def start_server(database: Database, home: Path, *, wait: bool = True, **setting
             process.wait()
 
 
-def _wait(server: Server, path: str, patience_s: float = 30) -> None:
+def _wait(server: Server, path: str, patience_s: float = 90) -> None:
     """Until the door answers 200."""
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:

@@ -235,6 +235,13 @@ async def test_forgotten_uploads_go_without_another_look(database: Database, tmp
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("after_s", [n / 25 for n in range(12)])
+async def test_a_stop_while_the_worker_begins_is_not_forgotten(database: Database, tmp_path: Path, after_s: float) -> None:
+    """While it connects, too; then procrastinate and psycopg can swallow a cancellation."""
+    async with working(database, tmp_path):
+        await asyncio.sleep(after_s)
+
+
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_stop_that_comes_together_with_a_change_is_not_forgotten(turns: int) -> None:
     changed = asyncio.Event()

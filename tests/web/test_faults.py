@@ -104,7 +104,7 @@ def key(server: Server, own_cluster: Cluster) -> str:
         return add_key(connection, "faults")
 
 
-def wait_ready(server: Server, patience_s: float = 40) -> None:
+def wait_ready(server: Server, patience_s: float = 120) -> None:
     deadline = time.monotonic() + patience_s
     while httpx.get(server.url + "/readyz").status_code != 200:
         assert time.monotonic() < deadline, server.log.read_text()
