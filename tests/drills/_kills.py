@@ -204,14 +204,14 @@ class Range:
 
     def _strike(self, process: BaseProcess, step: Any, kill: Kill) -> tuple[bool, str]:
         """Wait for the moment and kill; whether the victim was there, and the step the import was in."""
-        reader = _first_child(process) if kill.victim == "reader" else 0
+        begun, reader = time.monotonic(), _first_child(process) if kill.victim == "reader" else 0
         if kill.step:
             wanted = _STEPS.index(kill.step) + 1
             while step.value < wanted and process.is_alive():
                 time.sleep(0.001)
             process.join(kill.share * 0.1 * statistics.median(self._lasts[kill.task]))
         else:
-            process.join(kill.share * statistics.median(self._lasts["reader" if reader else kill.task]))
+            self._wait(process, reader, kill, begun)
         moment = _STEPS[step.value - 1] if step.value else "Starting"
         if kill.victim == "backend":
             return self._kill_backend(process), moment
@@ -220,6 +220,16 @@ class Range:
         if there:
             _kill(victim)
         return there, moment
+
+    def _wait(self, process: BaseProcess, reader: int, kill: Kill, begun: float) -> None:
+        """Wait a share of what such a task takes of late; one that is done before tells how long that is now."""
+        born, lasts = (time.monotonic(), self._lasts["reader"]) if reader else (begun, self._lasts[kill.task])
+        until = time.monotonic() + kill.share * statistics.median(lasts[-3:])
+        while process.is_alive() and (not reader or reader in children_of(process.pid)):
+            if time.monotonic() >= until:
+                return
+            process.join(0.005)
+        lasts.append(time.monotonic() - born)
 
     def _kill_backend(self, process: BaseProcess) -> bool:
         """Kill any one of the importer's backends, as soon as it has one."""
