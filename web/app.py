@@ -10,7 +10,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware.gzip import GZipMiddleware
 
 from layers.access import scope_of
 from layers.accounts import Accounts
@@ -69,6 +68,7 @@ from web import (
     wmts,
 )
 from web.callers import Callers
+from web.compression import Compression
 from web.deps import House
 from web.errors import handle
 from web.front import App, Front, Receive, Send
@@ -202,7 +202,7 @@ def rest_of(house: House) -> FastAPI:
         api.include_router(router)
     for kind in (TwinError, HTTPException, Exception):
         api.add_exception_handler(kind, handle)
-    api.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=1)
+    api.add_middleware(Compression)
     return api
 
 

@@ -129,6 +129,8 @@ async def items(collection: str, request: Request, house: HouseDep, catalog: Cat
         first_page=view.page == Page(_limit(query)),
         count=query.get(COUNT) != "none",
     )
+    if not first.more or _limit(query) <= paging.CHUNK:
+        return GeoJson(features.whole(frame, first), headers=headers)
     return StreamingResponse(features.collection(frame, first, rest), media_type=ogc.GEOJSON, headers=headers)
 
 
