@@ -70,17 +70,9 @@ class CollectionFrame:
     """Whether numberMatched is wanted at all."""
 
 
-_HEAD: Final = b'{"type":"FeatureCollection","features":['
-
-
-def whole(frame: CollectionFrame, page: RowPage) -> bytes:
-    """A FeatureCollection that is one page: nothing is gained by sending it in pieces."""
-    return _HEAD + b",".join([feature(row, frame.fields) for row in page.rows]) + b"]," + _tail(frame, len(page.rows), page)[1:]
-
-
 async def collection(frame: CollectionFrame, first: RowPage, rest: AsyncIterator[RowPage]) -> AsyncIterator[bytes]:
     """A FeatureCollection in pieces; counts and links come last because they are known last."""
-    yield _HEAD
+    yield b'{"type":"FeatureCollection","features":['
     count, page = 0, first
     while True:
         if page.rows:
