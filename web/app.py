@@ -75,6 +75,7 @@ from web.front import App, Front, Receive, Send
 from web.hub import Hub
 from web.links import LinkMaker
 from web.metrics import Metrics
+from web.shortcut import shorten
 from web.stopping import on_stop
 from web.supervise import ENDING
 from web.tile_memo import TileMemo
@@ -200,6 +201,7 @@ def rest_of(house: House) -> FastAPI:
         api.include_router(doors, prefix="/ogc", include_in_schema=False)
     for router in ROUTERS:
         api.include_router(router)
+    shorten(api)
     for kind in (TwinError, HTTPException, Exception):
         api.add_exception_handler(kind, handle)
     api.add_middleware(Compression)
