@@ -81,6 +81,20 @@ class HttpClient:
             self._open()
             return self._exchange(asked)
 
+    def count(self, path: str, mark: bytes) -> int:
+        """How often `mark` is in the uncompressed answer to `path`, which is not kept; AssertionError for another status than 200."""
+        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Encoding: identity\r\n\r\n".encode())
+        head = self._until(b"\r\n\r\n")
+        assert head[9:12] == b"200" and b"transfer-encoding: chunked" in head.lower(), head
+        seen, tail = 0, b""
+        while size := int(self._until(b"\r\n").split(b";")[0], 16):
+            piece = tail + self._exactly(size)
+            seen += piece.count(mark)
+            tail = piece[-len(mark) + 1 :]
+            self._exactly(2)
+        self._until(b"\r\n")
+        return seen
+
     def _exchange(self, asked: bytes) -> Answer:
         self._socket.sendall(asked)
         head = self._until(b"\r\n\r\n")

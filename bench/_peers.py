@@ -19,7 +19,8 @@ from postgis.connect import SUPERUSER, Database
 ROOT = Path(__file__).resolve().parents[1]
 CACHE_MB = 256
 BUFFER = 64
-Path_of = Callable[[Table, int, int, int], str]
+Path_of = Callable[..., str]
+"""The path of a tile (table, z, x, y), or of what else a benchmark asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def choose_cores() -> Cores:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A running server: how to ask it for a tile."""
+    """A running server: how to ask it."""
 
     name: str
     port: int
@@ -68,6 +69,11 @@ class Place:
         named = os.environ.get(variable) or next((str(folder / name) for folder in folders if (folder / name).is_file()), None)
         found = named or shutil.which(name)
         return Path(found) if found else None
+
+    def python(self, peer: str, variable: str) -> Path | None:
+        """The Python of a peer's environment: the variable, else `--peers`/<peer>."""
+        named = os.environ.get(variable) or (str(self.peers / peer / "bin" / "python") if self.peers else "")
+        return Path(named) if named and Path(named).exists() else None
 
     @property
     def socket_dir(self) -> str:
@@ -101,7 +107,11 @@ class Place:
                 process.wait()
 
 
-def start_ours(place: Place, name: str, cache_mb: int) -> contextlib.AbstractContextManager[Contender]:
+def _our_tile(table: Table, z: int, x: int, y: int) -> str:
+    return f"/tiles/{table.layer}/{z}/{x}/{y}"
+
+
+def start_ours(place: Place, name: str, cache_mb: int, path: Path_of = _our_tile) -> contextlib.AbstractContextManager[Contender]:
     """`twin serve` with one web process, in a home of its own so that no kept tile is found; without memory it keeps none at all."""
     port, home = free_port(), place.home / name.replace(" ", "-")
     shutil.rmtree(home / "cache", ignore_errors=True)
@@ -115,7 +125,7 @@ def start_ours(place: Place, name: str, cache_mb: int) -> contextlib.AbstractCon
         "TWIN_LOG_LEVEL": "error",
     }
     command = [sys.executable, "-m", "twin", "serve"]
-    return place.start(name, "/readyz", lambda table, z, x, y: f"/tiles/{table.layer}/{z}/{x}/{y}", command, variables | kept, port)
+    return place.start(name, "/readyz", path, command, variables | kept, port)
 
 
 def martin_sources(place: Place) -> str:
@@ -167,33 +177,25 @@ def start_pg_tileserv(place: Place, srid: int) -> contextlib.AbstractContextMana
 
 
 def start_tipg(place: Place, srid: int) -> contextlib.AbstractContextManager[Contender] | None:
-    """tipg under uvicorn with one worker; None without uvicorn beside an installed tipg."""
-    named = os.environ.get("TWIN_BENCH_TIPG") or (str(place.peers / "tipg" / "bin" / "python") if place.peers else "")
-    if not named or not Path(named).exists():
-        return None
-    port = free_port()
-    variables = {
-        "DATABASE_URL": place.url,
-        "TIPG_DB_SCHEMAS": '["bench"]',
-        "TIPG_TILE_BUFFER": str(BUFFER),
-        "TIPG_FALLBACK_KEY_NAMES": '["oid"]',
-    }
-    command = [
-        named,
-        "-m",
-        "uvicorn",
-        "tipg.main:app",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--log-level",
-        "error",
-    ]
+    """tipg answering tiles of the plain tables in `srid`."""
 
     def path(table: Table, z: int, x: int, y: int) -> str:
         return f"/collections/bench.{table.plain(srid)}/tiles/WebMercatorQuad/{z}/{x}/{y}"
 
-    return place.start(f"tipg {srid}", "/healthz", path, command, variables, port)
+    return run_tipg(place, f"tipg {srid}", path, {"TIPG_TILE_BUFFER": str(BUFFER)})
+
+
+def run_tipg(place: Place, name: str, path: Path_of, settings: Mapping[str, str]) -> contextlib.AbstractContextManager[Contender] | None:
+    """tipg under uvicorn with one worker over the schema `bench`; None without uvicorn beside an installed tipg."""
+    python = place.python("tipg", "TWIN_BENCH_TIPG")
+    if python is None:
+        return None
+    port = free_port()
+    variables = {"DATABASE_URL": place.url, "TIPG_DB_SCHEMAS": '["bench"]', "TIPG_FALLBACK_KEY_NAMES": '["oid"]'} | dict(settings)
+    return place.start(name, "/healthz", path, uvicorn(python, "tipg.main:app", port), variables, port)
+
+
+def uvicorn(python: Path, application: str, port: int) -> list[str]:
+    """The command of an ASGI application with one worker; uvicorn takes uvloop and httptools where they are installed."""
+    options = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--log-level", "error"]
+    return [str(python), "-m", "uvicorn", application, *options]

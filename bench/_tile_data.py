@@ -97,10 +97,10 @@ def one(cursor: Any) -> int:
     return int(row[0])
 
 
-def put_footprints(database: Database, rows: int, spread: float) -> Layer:
+def put_footprints(database: Database, rows: int, spread: float, layer: Layer = FOOTPRINTS) -> Layer:
     """Write the footprints as an import does: a plain table, filled, then attached."""
     text = (ROOT / "bench" / "footprints.sql").read_text()
-    return _put(database, FOOTPRINTS, lambda number: text.format(number=number, rows=rows, spread=spread))
+    return _put(database, layer, lambda number: text.format(number=number, rows=rows, spread=spread))
 
 
 def put_points(database: Database, footprints: Layer) -> Layer:

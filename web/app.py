@@ -10,7 +10,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware.gzip import GZipMiddleware
 
 from layers.access import scope_of
 from layers.accounts import Accounts
@@ -69,12 +68,14 @@ from web import (
     wmts,
 )
 from web.callers import Callers
+from web.compression import Compression
 from web.deps import House
 from web.errors import handle
 from web.front import App, Front, Receive, Send
 from web.hub import Hub
 from web.links import LinkMaker
 from web.metrics import Metrics
+from web.shortcut import shorten
 from web.stopping import on_stop
 from web.supervise import ENDING
 from web.tile_memo import TileMemo
@@ -200,9 +201,10 @@ def rest_of(house: House) -> FastAPI:
         api.include_router(doors, prefix="/ogc", include_in_schema=False)
     for router in ROUTERS:
         api.include_router(router)
+    shorten(api)
     for kind in (TwinError, HTTPException, Exception):
         api.add_exception_handler(kind, handle)
-    api.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=1)
+    api.add_middleware(Compression)
     return api
 
 

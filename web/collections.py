@@ -11,7 +11,7 @@ from postgis.features import STAMP, fingerprint, statement
 from twin.errors import BadParameter, NotFound
 from twin.layer import Layer, LayerKind, layer_number_of
 from twin.view import Page, Scope, View
-from web import asking, budgets, caching, counting, crs, features, filters, ogc, ogc_tilesets, pages, paging, values
+from web import asking, budgets, caching, counting, crs, features, filters, ogc, ogc_tilesets, pages, paging, pieces, values
 from web.counting import COUNT
 from web.deps import CatalogDep, House, HouseDep, LinksDep, ScopeDep
 from web.features import CollectionFrame
@@ -129,7 +129,8 @@ async def items(collection: str, request: Request, house: HouseDep, catalog: Cat
         first_page=view.page == Page(_limit(query)),
         count=query.get(COUNT) != "none",
     )
-    return StreamingResponse(features.collection(frame, first, rest), media_type=ogc.GEOJSON, headers=headers)
+    short = not first.more or _limit(query) <= paging.CHUNK
+    return await pieces.answer(features.collection(frame, first, rest), ogc.GEOJSON, headers, short=short)
 
 
 @doors.get("/collections/{collection}/items/{item}", openapi_extra=documented(*_ITEM))

@@ -1,10 +1,11 @@
 """How many features match: the catalogue's number, the planner's estimate, or a count within a budget. Nothing is counted unasked."""
 
+import time
 from dataclasses import dataclass, fields
 from typing import Final
 
 from postgis.estimating import estimate_statement, estimated_rows
-from postgis.features import count_statement
+from postgis.features import count_statement, remember
 from postgis.pool import HotPool
 from twin.errors import Unavailable
 from twin.layer import Layer
@@ -29,6 +30,8 @@ class Matched:
 
 
 UNKNOWN: Final = Matched()
+_FRESH_S: Final = 5.0
+_wholes: dict[tuple[str, int], tuple[float, int]] = {}
 
 
 async def matched(pool: HotPool, layer: Layer, view: View, asked: str | None, more: bool) -> Matched:
@@ -62,10 +65,19 @@ def _is_first(view: View) -> bool:
 
 async def _estimated(pool: HotPool, layer: Layer, view: View) -> Matched:
     """The planner's number for the view, scaled by what it says of the whole layer, whose count is known; nothing when it is slow."""
-    whole = View(layer.id, Scope(view.scope.access))
     try:
         rows = estimated_rows(await pool.fetch(estimate_statement(view, layer), view.scope, budgets.ESTIMATE_S))
-        base = estimated_rows(await pool.fetch(estimate_statement(whole, layer), view.scope, budgets.ESTIMATE_S))
+        base = await _whole(pool, layer, view.scope) if layer.count else 0
     except Unavailable:
         return UNKNOWN
     return Matched(round(rows * layer.count / base) if base and layer.count else rows)
+
+
+async def _whole(pool: HotPool, layer: Layer, scope: Scope) -> int:
+    """What the planner says of the whole layer; asked for again when the layer has changed, or after a while, for statistics change unseen."""
+    key, now = (layer.id, layer.epoch), time.monotonic()
+    known = _wholes.get(key)
+    if known is None or known[0] < now - _FRESH_S:
+        view = View(layer.id, Scope(scope.access))
+        known = remember(_wholes, key, (now, estimated_rows(await pool.fetch(estimate_statement(view, layer), scope, budgets.ESTIMATE_S))))
+    return known[1]

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -64,7 +64,8 @@ class House:
         return self.catalog.snapshot
 
 
-def _house(request: Request) -> House:
+async def _house(request: Request) -> House:
+    """Not a plain function, as none of these is: FastAPI would send each of them to a thread and back, which costs more than most answers."""
     house: House = request.app.state.house
     return house
 
@@ -72,7 +73,7 @@ def _house(request: Request) -> House:
 HouseDep = Annotated[House, Depends(_house)]
 
 
-def _links(request: Request, house: HouseDep) -> Links:
+async def _links(request: Request, house: HouseDep) -> Links:
     return house.links.for_scope(request.scope)
 
 
@@ -85,11 +86,11 @@ LinksDep = Annotated[Links, Depends(_links)]
 CallerDep = Annotated[Caller, Depends(_caller)]
 
 
-def _scope(caller: CallerDep) -> Scope:
+async def _scope(caller: CallerDep) -> Scope:
     return scope_of(caller)
 
 
-def _catalog(house: HouseDep) -> Catalog:
+async def _catalog(house: HouseDep) -> Catalog:
     return house.snapshot
 
 
@@ -97,7 +98,7 @@ ScopeDep = Annotated[Scope, Depends(_scope)]
 CatalogDep = Annotated[Catalog, Depends(_catalog)]
 
 
-def check_signed_in(request: Request, caller: CallerDep) -> Caller:
+async def check_signed_in(request: Request, caller: CallerDep) -> Caller:
     """The guard of every write: signed in, and a session repeats its CSRF token. Raises Unauthorized or BadCsrfToken."""
     if caller.kind == "anonymous":
         raise Unauthorized("sign in, or send an API key", "请先登录，或提供 API 密钥", place="Authorization", mend="POST /login")
@@ -112,10 +113,10 @@ def check_signed_in(request: Request, caller: CallerDep) -> Caller:
 SignedInDep = Annotated[Caller, Depends(check_signed_in)]
 
 
-def may(action: str, *, writes: bool = True) -> Callable[..., Caller]:
+def may(action: str, *, writes: bool = True) -> Callable[..., Awaitable[Caller]]:
     """A dependency: the caller is signed in, has changed the first password and may do `action`."""
 
-    def check(caller: CallerDep) -> Caller:
+    async def check(caller: CallerDep) -> Caller:
         if caller.must_change:
             raise MustChangePassword(
                 "change the first password before anything else", "请先修改初始密码", place="password", mend="POST /password"
@@ -123,8 +124,8 @@ def may(action: str, *, writes: bool = True) -> Callable[..., Caller]:
         require(caller, action)
         return caller
 
-    def check_write(caller: SignedInDep) -> Caller:
-        return check(caller)
+    async def check_write(caller: SignedInDep) -> Caller:
+        return await check(caller)
 
     return check_write if writes else check
 

@@ -57,7 +57,7 @@ class Service:
     product: Product | None = None
 
 
-def _written(request: Request) -> bool:
+async def _written(request: Request) -> bool:
     """Whether to indent; other parameters are ArcGIS's own and mean nothing here."""
     wanted = pairs_of(request.scope["query_string"]).get("f", "json").lower()
     if wanted not in _FORMATS:
@@ -65,7 +65,7 @@ def _written(request: Request) -> bool:
     return wanted == "pjson"
 
 
-def _service(name: str, catalog: CatalogDep, scope: ScopeDep) -> Service:
+async def _service(name: str, catalog: CatalogDep, scope: ScopeDep) -> Service:
     """What a name stands for; NotFound when it is nothing the caller may read."""
     found = tile_set((name.lower(),), catalog, scope)
     for layer_id in found.ids:

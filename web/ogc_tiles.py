@@ -45,7 +45,7 @@ async def matrix_set(matrix_set: str, request: Request) -> Response:
     return Json(definition(grid_called(matrix_set)))
 
 
-def _whole(request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Origin:
+async def _whole(request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Origin:
     """The whole data set, or the collections asked for; as pictures below /map."""
     query = Query(request.scope["query_string"], [parameter.name for parameter in _OPTIONS])
     query.get(FORMAT_JSON)
@@ -55,7 +55,7 @@ def _whole(request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksD
     return Origin(layers, _data_type(request), links, chosen=chosen_names(names))
 
 
-def _single(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Origin:
+async def _single(collection: str, request: Request, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Origin:
     """One collection, as features or (below its /map) as pictures."""
     only_json(request)
     return Origin((catalog.layer(collection, scope),), _data_type(request), links, collection)

@@ -1,6 +1,7 @@
 """A filter as a request writes it: its text, its language and its reference system become one checked expression."""
 
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from typing import Final
 
 from layers.cql2.check import check
@@ -27,7 +28,7 @@ def read_filter(
             place="filter-lang",
             mend="、".join(LANGUAGES),
         )
-    found = parse(text, CRS84 if crs is None else filter_crs(crs))
+    found = _parsed(parse, text, CRS84 if crs is None else filter_crs(crs))
     for layer in layers:
         if layer.kind is not LayerKind.OBJECTS:
             raise BadParameter(
@@ -35,3 +36,9 @@ def read_filter(
             )
         check(found, layer, hidden)
     return found
+
+
+@lru_cache(maxsize=256)
+def _parsed(parse: Callable[[str, FilterCrs], Expression], text: str, crs: FilterCrs) -> Expression:
+    """The expression of a text: programs ask with the same filter again and again, page after page."""
+    return parse(text, crs)

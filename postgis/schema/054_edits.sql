@@ -100,21 +100,24 @@ BEGIN
     EXECUTE format('INSERT INTO pg_temp.edit_taken SELECT d.line, k.version FROM pg_temp.edit_done d JOIN (%s) k USING (oid)
         WHERE d.action = ''delete'' AND coalesce(upper(k.valid) > $1, true)', known) USING since;
     INSERT INTO pg_temp.edit_put
-    SELECT twin.dated(t.old, (t.old).valid, tstzrange(lower((t.old).sys), moment)), false FROM pg_temp.edit_taken t JOIN pg_temp.edit_done d USING (line)
-        WHERE (correcting AND d.action <> 'delete') OR late OR isempty((t.old).valid * tstzrange(NULL, since))
-    UNION ALL
-    SELECT twin.dated(t.old, (t.old).valid * tstzrange(NULL, since), CASE WHEN late THEN tstzrange(moment, NULL) ELSE (t.old).sys END), false
-        FROM pg_temp.edit_taken t JOIN pg_temp.edit_done d USING (line)
-        WHERE NOT (correcting AND d.action <> 'delete');
+    SELECT twin.dated(s.version, s.valid, s.sys), upper_inf(s.sys) AND coalesce(upper(s.valid) > moment, true)
+    FROM (
+        SELECT t.old AS version, (t.old).valid AS valid, tstzrange(lower((t.old).sys), moment) AS sys
+            FROM pg_temp.edit_taken t JOIN pg_temp.edit_done d USING (line)
+            WHERE (correcting AND d.action <> 'delete') OR late OR isempty((t.old).valid * tstzrange(NULL, since))
+        UNION ALL
+        SELECT t.old, (t.old).valid * tstzrange(NULL, since), CASE WHEN late THEN tstzrange(moment, NULL) ELSE (t.old).sys END
+            FROM pg_temp.edit_taken t JOIN pg_temp.edit_done d USING (line)
+            WHERE NOT (correcting AND d.action <> 'delete')
+    ) s WHERE NOT isempty(s.valid) AND NOT isempty(s.sys);
     EXECUTE format($q$
         INSERT INTO pg_temp.edit_put
-        SELECT twin.dated(d.new, CASE WHEN (d.old).oid IS NULL THEN tstzrange($1,
+        SELECT twin.dated(s.new, s.valid, tstzrange($2, NULL)), coalesce(upper(s.valid) > $2, true)
+        FROM (SELECT d.new, CASE WHEN (d.old).oid IS NULL THEN tstzrange($1,
                 CASE WHEN d.action = 'restore' THEN (SELECT min(lower(k.valid)) FROM (%s) k WHERE k.oid = d.oid AND lower(k.valid) > $1) END)
-            WHEN $3 THEN (d.old).valid ELSE tstzrange($1, upper((d.old).valid)) END, tstzrange($2, NULL)), false
-        FROM pg_temp.edit_done d WHERE d.action <> 'delete'
+            WHEN $3 THEN (d.old).valid ELSE tstzrange($1, upper((d.old).valid)) END AS valid
+            FROM pg_temp.edit_done d WHERE d.action <> 'delete') s WHERE NOT isempty(s.valid)
     $q$, known) USING since, moment, correcting;
-    DELETE FROM pg_temp.edit_put p WHERE isempty((p.version).valid) OR isempty((p.version).sys);
-    UPDATE pg_temp.edit_put p SET live = true WHERE upper_inf((p.version).sys) AND coalesce(upper((p.version).valid) > moment, true);
 END $$;
 
 CREATE OR REPLACE FUNCTION twin.dated(version twin.object, valid tstzrange, sys tstzrange) RETURNS twin.object
