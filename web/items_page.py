@@ -145,7 +145,7 @@ def _pictures(zoom: int, x: float, y: float, layer: Layer, links: Links) -> Iter
     most = 2**zoom - 1
     for row in range(max(0, math.floor(y / _TILE)), min(most, math.floor((y + _HEIGHT) / _TILE)) + 1):
         for column in range(max(0, math.floor(x / _TILE)), min(most, math.floor((x + _WIDTH) / _TILE)) + 1):
-            address = escape(links.to("collections", layer.id, "map", "tiles", "WebMercatorQuad", zoom, row, column))
+            address = escape(links.to("tiles", layer.id, zoom, column, f"{row}.png"))
             place = f'x="{column * _TILE - x:.1f}" y="{row * _TILE - y:.1f}" width="{_TILE}" height="{_TILE}"'
             yield f'<image href="{address}" {place}/>'
 
