@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -21,6 +21,7 @@ from importers.geos import arrow
 from importers.memory import says_starved, too_much_memory
 from importers.messages import MESSAGE, EndMessage, ErrorMessage, FindingMessage, MetaMessage
 from importers.pinned import gdal_environment
+from twin import folders
 from twin.errors import BadFile, BadParameter, OperationError, TooLarge, TwinError
 from twin.sandbox import LIMITS, Limits
 
@@ -214,26 +215,11 @@ def _environment(folder: Path) -> dict[str, str]:
     } | gdal_environment()
 
 
-@contextmanager
-def private_folder() -> Iterator[Path]:
+def private_folder() -> AbstractContextManager[Path]:
     """A directory of this import's own, locked while it lives and removed on the way out."""
-    folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield folder
-    finally:
-        os.close(lock)
-        shutil.rmtree(folder, ignore_errors=True)
+    return folders.private_folder(_FOLDER_PREFIX)
 
 
 def sweep_folders() -> None:
     """Remove directories of imports that were killed: nobody holds their lock."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
-        with suppress(OSError):
-            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(lock)
+    folders.sweep_folders(_FOLDER_PREFIX)

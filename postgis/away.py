@@ -16,7 +16,7 @@ def database_away(exc: BaseException) -> Unavailable | None:
     """What to say when `exc` means that the database stopped, restarted or cut the connection; None for anything else."""
     if not isinstance(exc, psycopg.OperationalError | adbc_driver_manager.Error):
         return None
-    cut = exc.sqlstate.startswith(_GONE) if exc.sqlstate else isinstance(exc, psycopg.Error) or _SAID.search(str(exc))
+    cut = exc.sqlstate.startswith(_GONE) if exc.sqlstate else isinstance(exc, psycopg.Error) or says_away(str(exc))
     if not cut:
         return None
     return Unavailable(
@@ -24,3 +24,8 @@ def database_away(exc: BaseException) -> Unavailable | None:
         "数据库连接中断，原有数据不受影响",
         mend="稍后重试：已导入的行会记为“未变” / try again: rows that were imported already count as unchanged",
     )
+
+
+def says_away(text: str) -> bool:
+    """Whether the words of an error that has lost its class mean that the connection is gone."""
+    return _SAID.search(text) is not None

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 
 from postgis.sqltypes import INTEGER, NUMBER, TEXT, literal
 from postgis.statement import Binds
-from twin.view import ProjectedBox, View
+from twin.view import GeometryForm, ProjectedBox, View
 
 #: Degrees to a tenth of a millimetre, metres likewise.
 _DEGREE_DIGITS, _METRE_DIGITS = 9, 4
@@ -23,18 +23,29 @@ BOX_PIECES: Final = 128
 def shape(view: View) -> tuple[Hashable, ...]:
     """What of a view's drawing decides the text of its SQL."""
     asked = view.drawing
-    return (asked.north_first, asked.flat, asked.skip, asked.simplify_m is None)
+    return (asked.north_first, asked.flat, asked.skip, asked.simplify_m is None, asked.form, asked.level)
 
 
-def geojson(table: sa.FromClause, view: View, binds: Binds[View]) -> ColumnElement[Any]:
-    """The geometry as GeoJSON text without a crs member; EPSG:4490 and 4326 have the same numbers.
+def geometry(table: sa.FromClause, view: View, binds: Binds[View]) -> ColumnElement[Any]:
+    """The geometry in the view's form, as GeoJSON without a crs member; EPSG:4490 and 4326 have the same numbers.
 
     `simplify_m` is Douglas-Peucker without its topology check (13 to 35 times the time), keeping what would collapse: an outline may touch
     itself, so it is for drawing and not for measuring. The digits written follow the tolerance.
     """
     asked = view.drawing
     if asked.skip:
-        return sa.cast(sa.null(), TEXT)
+        return sa.cast(sa.null(), sa.LargeBinary() if asked.form is GeometryForm.WKB else TEXT)
+    drawn, digits = shaped(table, view, binds)
+    if asked.form is GeometryForm.WKB:
+        return sa.func.ST_AsBinary(drawn)
+    if asked.form is GeometryForm.WKT:
+        return sa.func.ST_AsText(drawn, digits)
+    return sa.func.ST_AsGeoJSON(drawn, digits, literal(0))
+
+
+def shaped(table: sa.FromClause, view: View, binds: Binds[View]) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    """The geometry in the view's system and order of axes, simplified where asked for, and how many digits of it are worth writing."""
+    asked = view.drawing
     drawn: ColumnElement[Any] = table.c.geom if asked.flat else sa.func.coalesce(table.c.geom_z, table.c.geom)
     digits: ColumnElement[Any] = literal(_digits(view))
     if view.crs not in _LON_LAT:
@@ -44,7 +55,9 @@ def geojson(table: sa.FromClause, view: View, binds: Binds[View]) -> ColumnEleme
         digits = binds("digits", INTEGER, _digits)
     if asked.north_first:
         drawn = sa.func.ST_FlipCoordinates(drawn)
-    return sa.func.ST_AsGeoJSON(drawn, digits, literal(0))
+    if asked.level:
+        drawn = sa.func.ST_Force3DZ(drawn, literal("'NaN'::double precision"))
+    return drawn, digits
 
 
 def _tolerance(view: View) -> float:

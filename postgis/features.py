@@ -28,6 +28,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 Columns = sa.FromClause
 Condition = ColumnElement[bool]
+MakeColumns = Callable[[View, Layer, Columns, Binds[View]], Select[Any]]
 
 _TYPES: dict[FieldType, TypeEngine[Any]] = {
     FieldType.TEXT: TEXT,
@@ -55,7 +56,7 @@ def statement(view: View, layer: Layer) -> Statement:
     template = _templates.get(key)
     if template is None:
         binds = Binds(view)
-        template = remember(_templates, key, compile_template(_rows(view, layer, binds), binds.readers))
+        template = remember(_templates, key, compile_template(_rows(view, layer, binds, _columns), binds.readers))
     return template.bind(view)
 
 
@@ -66,9 +67,9 @@ def count_statement(view: View, layer: Layer) -> Statement:
     return compile_asyncpg(sa.select(counted.label("matched")).select_from(table).where(*conditions(view, layer, table, binds)))
 
 
-def select_rows(view: View, layer: Layer) -> Select[Any]:
-    """The select behind `statement`, for those who build on it."""
-    return _rows(view, layer, Binds(view))
+def select_rows(view: View, layer: Layer, columns: MakeColumns | None = None) -> Select[Any]:
+    """The select behind `statement`, for those who build on it; `columns` begin it otherwise."""
+    return _rows(view, layer, Binds(view), columns or _columns)
 
 
 def remember(cache: dict[K, V], key: K, value: V) -> V:
@@ -155,11 +156,11 @@ def one_version(view: View) -> bool:
     return view.valid_at is None or (view.valid_at.start is not None and view.valid_at.start == view.valid_at.end)
 
 
-def _rows(view: View, layer: Layer, binds: Binds[View]) -> Select[Any]:
-    if view.sort and view.page is not None:
-        return _sorted_rows(view, layer, binds)
+def _rows(view: View, layer: Layer, binds: Binds[View], columns: MakeColumns) -> Select[Any]:
+    if view.sort:
+        return _sorted_rows(view, layer, binds, columns)
     table = source(view, layer)
-    select = _columns(view, layer, table, binds)
+    select = columns(view, layer, table, binds)
     select = newest_only(select.where(*conditions(view, layer, table, binds)), view, table)
     if view.page is None:
         return select
@@ -170,23 +171,25 @@ def _rows(view: View, layer: Layer, binds: Binds[View]) -> Select[Any]:
     )
 
 
-def _sorted_rows(view: View, layer: Layer, binds: Binds[View]) -> Select[Any]:
-    """A page in the order of the view's keys, whose values come as columns too; over an interval the newest versions are found first."""
+def _sorted_rows(view: View, layer: Layer, binds: Binds[View], columns: MakeColumns) -> Select[Any]:
+    """Rows in the order of the view's keys, whose values come with a page too; over an interval the newest versions are found first."""
     table = source(view, layer)
     terms = conditions(view, layer, table, binds)
     if not one_version(view):
         table, terms = newest_only(sa.select(table).where(*terms), view, table).subquery("o"), []
     keys = [_sort_value(view, layer, table, key.field) for key in view.sort]
+    select = columns(view, layer, table, binds).where(*terms)
+    if view.page is None:
+        return sorting.whole(select, view, keys, table.c.oid)
     marked = [value.label(sorting.label(index)) for index, value in enumerate(keys)]
-    select = _columns(view, layer, table, binds).add_columns(*marked).where(*terms)
-    return sorting.page(select, view, keys, table.c.oid, binds)
+    return sorting.page(select.add_columns(*marked), view, keys, table.c.oid, binds)
 
 
 def _columns(view: View, layer: Layer, table: Columns, binds: Binds[View]) -> Select[Any]:
     """What a row is made of."""
     fields = [value.label(field.name) for field, value in published(view, layer, table, view.fields)]
     stamp = [table.c.sys.label(STAMP)] if view.stamped else []
-    return sa.select(table.c.oid, drawing.geojson(table, view, binds).label("geom"), table.c.valid, *stamp, *fields)
+    return sa.select(table.c.oid, drawing.geometry(table, view, binds).label("geom"), table.c.valid, *stamp, *fields)
 
 
 def _sort_value(view: View, layer: Layer, table: Columns, name: str) -> ColumnElement[Any]:

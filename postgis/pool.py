@@ -46,7 +46,7 @@ _LOST = (
     InterfaceError,
     InternalClientError,
 )
-_NOT_NOW = (*_LOST, asyncpg.TooManyConnectionsError, TimeoutError)
+NOT_NOW = (*_LOST, asyncpg.TooManyConnectionsError, TimeoutError)
 #: The schema moved under a prepared statement (a layer got new fields): prepare it again.
 _OUTDATED = (
     asyncpg.InvalidCachedStatementError,
@@ -169,7 +169,7 @@ class _Held:
             try:
                 async with asyncio.timeout(CONNECT_S):
                     self._connection = await self._database.connect_asyncpg(self._role, **_SETTINGS)
-            except _NOT_NOW as exc:
+            except NOT_NOW as exc:
                 if asyncio.get_running_loop().time() + pause > deadline:
                     raise Unavailable("the database is away", "数据库暂不可用", mend="请稍后重试") from exc
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  (jitter)
@@ -218,7 +218,7 @@ class _Held:
         if connection is not None and not connection.is_closed():
             try:
                 await connection.close(timeout=1)
-            except _NOT_NOW:
+            except NOT_NOW:
                 connection.terminate()
 
 

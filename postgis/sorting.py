@@ -32,7 +32,7 @@ def shape(view: View) -> tuple[Hashable, ...]:
     """What of a view's order and page decides the text of its SQL."""
     page = view.page
     if page is None or not view.sort:
-        return (page is None,)
+        return (page is None, view.sort)
     known = None if page.after is None else tuple([value is None for value in page.after])
     return (view.sort, page.nulls, known)
 
@@ -45,6 +45,12 @@ def page(select: Select[Any], view: View, keys: Sequence[ColumnElement[Any]], oi
     if view.page.after is not None:
         select = select.where(*_following(view, keys, oid, binds))
     return select.order_by(*_order(view, keys, oid, nulls)).limit(binds("limit", BIGINT, limit_of))
+
+
+def whole(select: Select[Any], view: View, keys: Sequence[ColumnElement[Any]], oid: ColumnElement[int]) -> Select[Any]:
+    """All rows in the order of their pages."""
+    order = [_directed(value, key.descending).nulls_last() for key, value in zip(view.sort, keys, strict=True)]
+    return select.order_by(*order, _directed(oid, view.sort[0].descending))
 
 
 def _order(view: View, keys: Sequence[ColumnElement[Any]], oid: ColumnElement[int], nulls: bool) -> list[ColumnElement[Any]]:

@@ -97,6 +97,9 @@ def children(home: Path) -> set[int]:
         (["export", "a", "--pmtiles", "/tmp/x.pmtiles", "--grid", "CGCS2000Quad"], {}, "cannot be written"),
         (["export", "a", "--pmtiles", "/tmp/x.pmtiles", "--bbox", "1,2,3"], {}, "bbox"),
         (["export", "a"], {}, "--pmtiles"),
+        (["export", "a", "/tmp/x.fgb", "--pmtiles", "/tmp/x.pmtiles"], {}, "--pmtiles"),
+        (["export", "nothing", "/tmp/x.fgb"], {}, "nothing"),
+        (["export", "a", "/tmp/x.shp"], {}, ".fgb"),
         (["warm", "nothing"], {}, "nothing"),
         (["no-such-command"], {}, "No such command"),
         (["import", "/no/such/file.shp"], {}, "/no/such/file.shp"),
@@ -157,6 +160,11 @@ def test_a_layer_goes_out_and_comes_in_again(twin: Twin, tmp_path: Path) -> None
     done = twin("export", "houses", "--pmtiles", str(out), "--max-zoom", "12", "--processes", "1")
     assert done.returncode == 0, done.stderr
     assert "瓦片 tiles" in done.stdout and "Making tiles" in done.stderr
+    for name in ("houses.geojson", "houses.fgb"):
+        written = twin("export", "houses", str(tmp_path / f"all-{name}"), "--bbox", "114.05,22,115,23", "--filter", "名 = '楼'")
+        assert written.returncode == 0 and "1 行 rows" in written.stdout, written.stderr
+    assert twin("export", "houses", str(tmp_path / "no" / "houses.fgb")).returncode == 2
+    assert "114.1" in (tmp_path / "all-houses.geojson").read_text() and not list(tmp_path.glob(".*part*"))
     back = twin("import", str(out), "--layer", "frozen")
     assert back.returncode == 0, back.stderr
     assert "houses.pmtiles → frozen" in back.stdout

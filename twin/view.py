@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from enum import StrEnum
 
 from twin.cql2.nodes import Expression
 from twin.grids import Grid
@@ -96,6 +97,14 @@ class Page:
     """Of a sorted view: the rows without a value for the first key, which come after all others."""
 
 
+class GeometryForm(StrEnum):
+    """In what a row's geometry comes."""
+
+    GEOJSON = "geojson"
+    WKT = "wkt"
+    WKB = "wkb"
+
+
 @dataclass(frozen=True, slots=True)
 class Drawing:
     """How geometries are written."""
@@ -108,6 +117,9 @@ class Drawing:
     """No geometry at all."""
     simplify_m: float | None = None
     """Leave out vertices that matter less than this many metres."""
+    form: GeometryForm = GeometryForm.GEOJSON
+    level: bool = False
+    """Every geometry with heights: NaN where none is known, for formats whose rows must all be alike."""
 
 
 PLAIN = Drawing()

@@ -42,6 +42,7 @@ from web import (
     editing,
     esri,
     events,
+    exporting,
     filters,
     health,
     history,
@@ -85,6 +86,7 @@ from web.tiles import TileApp
 ROUTERS = (
     collections.router,
     collections.doors,
+    exporting.doors,
     filters.router,
     editing.router,
     transactions.router,
@@ -197,7 +199,7 @@ def rest_of(house: House) -> FastAPI:
         lifespan=_lifespan,
     )
     api.state.house = house
-    for doors in (collections.doors, filters.router, editing.router, transactions.router, ogc_tiles.doors):
+    for doors in (collections.doors, exporting.doors, filters.router, editing.router, transactions.router, ogc_tiles.doors):
         api.include_router(doors, prefix="/ogc", include_in_schema=False)
     for router in ROUTERS:
         api.include_router(router)

@@ -1,12 +1,13 @@
 """The limits a request must keep; every refusal cites the budget's name and value."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from postgis.pool import OutOfTime
 from twin.cql2.limits import FILTER_BYTES
 from twin.errors import TooLarge
-from web.errors import HeadersTooLarge, Overloaded, UriTooLong
+from web.errors import Crowded, HeadersTooLarge, Overloaded, UriTooLong
 
 T = TypeVar("T")
 
@@ -35,6 +36,14 @@ ITEMS_S: Final = 10.0
 ITEM_S: Final = 5.0
 COUNT_S: Final = 5.0
 ESTIMATE_S: Final = 0.5
+#: Whole layers out (`/export`): how many at once in one web process, those that are files among them; what a file may take on disk while it
+#: is made, and in memory; seconds for all of it, and for the next piece of a text.
+EXPORTS_AT_ONCE: Final = 6
+EXPORT_FILES_AT_ONCE: Final = 2
+EXPORT_BYTES: Final = 16 << 30
+EXPORT_MEMORY_BYTES: Final = 8 << 30
+EXPORT_S: Final = 3_600.0
+EXPORT_PIECE_S: Final = 60.0
 
 
 async def in_time(budget: str, seconds: float, work: Awaitable[T]) -> T:
@@ -71,3 +80,27 @@ def check_headers(headers: list[tuple[bytes, bytes]]) -> None:
             f"请求头超过限额 header_bytes = {HEADER_BYTES} 字节",
             place="headers",
         )
+
+
+class Slots:
+    """How much of one kind of work may go on at once in this process."""
+
+    def __init__(self, budget: str, most: int) -> None:
+        self._budget, self._most = budget, most
+        self.taken = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A slot for as long as the work takes; Crowded when there is none."""
+        if self.taken >= self._most:
+            raise Crowded(
+                f"as many are being made as the budget {self._budget} = {self._most} allows",
+                f"同时进行的数量已达限额 {self._budget} = {self._most}",
+                place="query",
+                mend="请稍后重试 / try again later",
+            )
+        self.taken += 1
+        try:
+            yield
+        finally:
+            self.taken -= 1

@@ -7,28 +7,42 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from layers.export.formats import Format
 from postgis.features import STAMP, fingerprint, statement
 from twin.errors import BadParameter, NotFound
 from twin.layer import Layer, LayerKind, layer_number_of
 from twin.view import Page, Scope, View
-from web import asking, budgets, caching, counting, crs, features, filters, ogc, ogc_tilesets, pages, paging, pieces, values
+from web import (
+    asking,
+    budgets,
+    caching,
+    counting,
+    crs,
+    features,
+    filters,
+    formats,
+    item_query,
+    item_writers,
+    ogc,
+    ogc_tilesets,
+    pages,
+    paging,
+    pieces,
+    values,
+)
 from web.counting import COUNT
 from web.deps import CatalogDep, House, HouseDep, LinksDep, ScopeDep
 from web.features import CollectionFrame
 from web.json import GeoJson, Json, SchemaJson
 from web.leaving import Watch
 from web.links import Links
-from web.params import AFTER, FORMAT_JSON, FORMAT_PAGE, LIMIT, Parameter, Query, documented
+from web.params import FORMAT_JSON, FORMAT_PAGE, Query, documented
 
 router = APIRouter(tags=["features"])
 #: What hangs below the landing page; some clients (GDAL) join paths to its address `/ogc` instead of following its links.
 doors = APIRouter(tags=["features"])
 
-_ITEMS: Final[tuple[Parameter[Any], ...]] = (LIMIT, *asking.PLACING, *filters.PARAMETERS, *asking.SHAPING, COUNT, FORMAT_JSON)
-_ITEM: Final[tuple[Parameter[Any], ...]] = (*asking.SHAPING, FORMAT_JSON)
-_NOT_FILTERS: Final = frozenset(parameter.name for parameter in _ITEMS)
 _MAX_OID: Final = 2**53
-_DEFAULT_LIMIT: Final = 10
 _LEFT: Final = 499
 
 
@@ -103,44 +117,46 @@ async def schema(collection: str, request: Request, catalog: CatalogDep, scope: 
     return SchemaJson(ogc.schema(catalog.layer(collection, scope), links), headers=caching.headers(scope))
 
 
-@doors.get("/collections/{collection}/items", openapi_extra=documented(*_ITEMS), response_class=StreamingResponse)
+@doors.get("/collections/{collection}/items", openapi_extra=documented(*item_query.ITEMS), response_class=StreamingResponse)
 async def items(collection: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep) -> Response:
-    """Features as GeoJSON, in pages; each queryable is a parameter too."""
+    """Features in pages, as GeoJSON, a GeoJSON sequence, JSON-FG, CSV or a web page; each queryable is a parameter too."""
     layer = with_items(catalog.layer(collection, scope))
-    query = _items_query(request, layer)
-    view = _view(layer, scope, query)
-    etag = caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base)
-    headers = caching.headers(scope) | crs.header(asking.system(query, layer)) | {"etag": etag}
+    query = item_query.read(request, layer, item_query.ITEMS)
+    format_, served = formats.asked(query, request), asking.system(query, layer)
+    view = item_query.view_of(layer, scope, query, item_query.page_of(query))
+    etag = caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base, format_.name)
+    headers = _headers(scope, format_, served, etag)
     if caching.unchanged(request, etag):
         return Response(status_code=304, headers=headers)
+    writer, drawn = item_writers.writer_for(format_, layer, view, served, links)
     fetch = _fetcher(house, layer, "items_s", budgets.ITEMS_S)
     with Watch(request.receive) as watch:
-        view = await asking.placed(view, query, layer, fetch)
-        rest = paging.pages(fetch, view)
+        drawn = await asking.placed(drawn, query, layer, fetch)
+        rest = paging.pages(fetch, drawn)
         first = await anext(rest)
-        matched = await counting.matched(house.pool, layer, view, query.get(COUNT), first.more)
+        matched = await counting.matched(house.pool, layer, drawn, query.get(COUNT), first.more)
     if watch.gone:
         return Response(status_code=_LEFT)
     frame = CollectionFrame(
-        features.fields_of(layer, view.fields),
-        _items_links(links, layer, query),
-        _next_link(links, layer, query, view),
+        _items_links(links, layer, query, format_),
+        _next_link(links, layer, query, drawn, format_),
         matched,
-        first_page=view.page == Page(_limit(query)),
+        first_page=drawn.page == Page(item_query.limit_of(query)),
         count=query.get(COUNT) != "none",
     )
-    short = not first.more or _limit(query) <= paging.CHUNK
-    return await pieces.answer(features.collection(frame, first, rest), ogc.GEOJSON, headers, short=short)
+    _say_next(headers, frame, first, item_query.limit_of(query))
+    short = not first.more or item_query.limit_of(query) <= paging.CHUNK
+    return await pieces.answer(features.collection(writer, frame, first, rest), format_.media_type, headers, short=short)
 
 
-@doors.get("/collections/{collection}/items/{item}", openapi_extra=documented(*_ITEM))
+@doors.get("/collections/{collection}/items/{item}", openapi_extra=documented(*item_query.ITEM))
 async def item(
     collection: str, item: str, request: Request, house: HouseDep, catalog: CatalogDep, scope: ScopeDep, links: LinksDep
 ) -> Response:
-    """One feature; at another moment with `datetime`. Its ETag is of this version."""
+    """One feature as GeoJSON or JSON-FG; at another moment with `datetime`. Its ETag is of this version."""
     layer = with_items(catalog.layer(collection, scope))
-    query = Query(request.scope["query_string"], [parameter.name for parameter in _ITEM])
-    query.get(FORMAT_JSON)
+    query = Query(request.scope["query_string"], [parameter.name for parameter in item_query.ITEM])
+    format_, served = formats.asked(query, request, formats.ITEM), asking.system(query, layer)
     view = asking.shaped(View(layer.id, scope, oid=oid_of(item, layer), stamped=True), query, layer)
     with Watch(request.receive) as watch:
         rows = await _fetcher(house, layer, "item_s", budgets.ITEM_S)(view)
@@ -150,11 +166,23 @@ async def item(
         raise _no_item(item)
     row = rows[-1]
     etag = caching.version_etag(row["oid"], row[STAMP], row["valid"], fingerprint(layer))
-    headers = caching.headers(scope) | crs.header(asking.system(query, layer)) | {"etag": etag}
+    headers = _headers(scope, format_, served, etag)
     if caching.unchanged(request, etag):
         return Response(status_code=304, headers=headers)
-    made = features.feature(row, features.fields_of(layer, view.fields))
-    return GeoJson(features.with_links(made, _item_links(links, layer, item, query)), headers=headers)
+    known = {"links": _item_links(links, layer, item, query)}
+    return GeoJson(item_writers.alone(format_, layer, view, served, links, row, known), headers=headers)
+
+
+def _headers(scope: Scope, format_: Format, served: crs.Served, etag: str) -> dict[str, str]:
+    """What every answer with features says of itself."""
+    known = caching.headers(scope) | crs.header(served) | formats.headers(format_) | {"etag": etag}
+    return known | {"vary": f"{known['vary']}, Accept"}
+
+
+def _say_next(headers: dict[str, str], frame: CollectionFrame, first: paging.RowPage, limit: int) -> None:
+    """The next page as a header, for formats that have no place for links, where the answer is one piece and so known by now."""
+    if first.more and len(first.rows) == limit:
+        headers["link"] = ", ".join([*filter(None, [headers.get("link")]), f'<{frame.next_link(first.rows[-1])["href"]}>; rel="next"'])
 
 
 def with_items(layer: Layer) -> Layer:
@@ -185,32 +213,6 @@ def _no_item(text: str) -> NotFound:
     return NotFound(f"there is no feature {text[:60]!r} here", f"没有要素 {text[:60]!r}", place="item")
 
 
-def _items_query(request: Request, layer: Layer) -> Query:
-    """The query of an items request: its own parameters and the layer's queryables."""
-    query = Query(request.scope["query_string"], [*_NOT_FILTERS, *ogc.queryables_of(layer)])
-    query.get(FORMAT_JSON)
-    return query
-
-
-def _view(layer: Layer, scope: Scope, query: Query) -> View:
-    """What an items request asks for, as one value."""
-    asked = ogc.queryables_of(layer)
-    view = View(
-        layer.id,
-        scope,
-        area=asking.area(query),
-        filters=tuple(features.equals(asked[name], text) for name, text in query.texts.items() if name not in _NOT_FILTERS),
-        where=filters.filter_of(query.texts, (layer,), scope),
-        page=Page(_limit(query), query.get(AFTER) or 0),
-        sort=asking.sort(query, layer),
-    )
-    return asking.shaped(view, query, layer)
-
-
-def _limit(query: Query) -> int:
-    return query.get(LIMIT) or _DEFAULT_LIMIT
-
-
 def _fetcher(house: House, layer: Layer, budget: str, seconds: float) -> paging.Fetch:
     """Reads a view of `layer` within a budget."""
 
@@ -220,18 +222,23 @@ def _fetcher(house: House, layer: Layer, budget: str, seconds: float) -> paging.
     return fetch
 
 
-def _items_links(links: Links, layer: Layer, query: Query) -> tuple[dict[str, Any], ...]:
-    """self and collection."""
+def _items_links(links: Links, layer: Layer, query: Query, chosen: Format) -> tuple[dict[str, Any], ...]:
+    """self, the other formats, and collection."""
     here = links.to("collections", layer.id, "items", **query.texts)
-    return (ogc.link(here, "self", ogc.GEOJSON), ogc.link(links.to("collections", layer.id), "collection", ogc.JSON, layer.title_zh))
+    return (
+        ogc.link(here, "self", chosen.media_type),
+        *formats.alternates(links, layer, query.texts, chosen),
+        ogc.link(links.to("collections", layer.id), "collection", ogc.JSON, layer.title_zh),
+        *([ogc.link(chosen.profile, "profile", "text/html")] if chosen.profile else []),
+    )
 
 
-def _next_link(links: Links, layer: Layer, query: Query, view: View) -> Callable[[paging.Row], dict[str, Any]]:
+def _next_link(links: Links, layer: Layer, query: Query, view: View, chosen: Format) -> Callable[[paging.Row], dict[str, Any]]:
     """The link to the page after a feature."""
 
     def link(row: paging.Row) -> dict[str, Any]:
-        texts = query.texts | asking.step(layer, view, row)
-        return ogc.link(links.to("collections", layer.id, "items", **texts), "next", ogc.GEOJSON)
+        texts = query.texts | asking.step(layer, view, row) | ({} if chosen.name == "geojson" else {"f": chosen.name})
+        return ogc.link(links.to("collections", layer.id, "items", **texts), "next", chosen.media_type)
 
     return link
 

@@ -23,6 +23,7 @@ from tiles.vector import VectorTiles
 from twin.errors import Unauthorized, Unavailable
 from twin.settings import Settings
 from twin.view import Scope
+from web.budgets import EXPORT_FILES_AT_ONCE, EXPORTS_AT_ONCE, Slots
 from web.callers import Callers
 from web.errors import BadCsrfToken, MustChangePassword
 from web.hub import Hub
@@ -49,7 +50,14 @@ class House:
     served: ServedTiles
     raster: RasterTiles
     uses: UseCounter
+    exports: Slots = field(default_factory=lambda: Slots("exports_at_once", EXPORTS_AT_ONCE))
+    export_files: Slots = field(default_factory=lambda: Slots("export_files_at_once", EXPORT_FILES_AT_ONCE))
     started: float = field(default_factory=time.monotonic)
+
+    @property
+    def exports_folder(self) -> Path:
+        """Where files are made before they are sent."""
+        return self.settings.home / "exports"
 
     @property
     def metrics_folder(self) -> Path:

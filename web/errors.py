@@ -97,6 +97,14 @@ class Overloaded(Unavailable):
     title_zh, title_en = "查询超时", "Query ran past its budget"
 
 
+class Crowded(Unavailable):
+    """As much of this work goes on already as may at once."""
+
+    code = "crowded"
+    title_zh, title_en = "同类任务过多", "Too many at once"
+    retry_after_s = 5
+
+
 class NoRoom(OperationError):
     """The disk that holds uploads is full."""
 

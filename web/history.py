@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from layers.access import Caller, scope_of
+from layers.export.geojson import feature
 from postgis import history as rows
 from postgis.edits import Edit
 from postgis.features import fingerprint
@@ -19,7 +20,7 @@ from twin.errors import BadParameter, NotFound
 from twin.fields import FieldType
 from twin.layer import Layer
 from twin.view import Scope, View
-from web import caching, features, ogc, values
+from web import caching, ogc, values
 from web.auth import body_of
 from web.collections import oid_of, with_items
 from web.deps import CallerDep, CatalogDep, House, HouseDep, LinksDep, ScopeDep, SignedInDep
@@ -123,7 +124,7 @@ def _version(row: Mapping[str, Any], layer: Layer, writer: dict[str, Any] | None
         "known": [sys.lower, sys.upper],
         "written": writer,
     }
-    return features.feature(row, layer.fields)[:-1] + b"," + dump(about)[1:]
+    return feature(row, layer.fields)[:-1] + b"," + dump(about)[1:]
 
 
 @router.get("/collections/{collection}/changes", openapi_extra=documented(*_CHANGES))
@@ -271,7 +272,7 @@ def _difference(layer: Layer, before: Any, after: Any) -> bytes:
         changed = [field.name for field in layer.fields if before[field.name] != after[field.name]]
         shown["fields"] = {name: [_shown(before[name], name in json_fields), _shown(after[name], name in json_fields)] for name in changed}
         shown["geometry_changed"] = before["geom"] != after["geom"]
-    return features.feature(after if after is not None else before, layer.fields)[:-1] + b"," + dump(shown)[1:]
+    return feature(after if after is not None else before, layer.fields)[:-1] + b"," + dump(shown)[1:]
 
 
 def _shown(value: Any, is_json: bool) -> Any:

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
+from layers.export.formats import FORMATS, TEXTS
+from layers.export.jsonfg import CORE, TYPES_SCHEMAS
 from twin.fields import Field, FieldType, Role
 from twin.layer import GeometryType, Layer, LayerKind
 from web import crs
@@ -23,6 +25,9 @@ CONFORMANCE: Final = (
     "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
+    CORE,
+    TYPES_SCHEMAS,
     "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
@@ -112,7 +117,7 @@ def _collection_links(layer: Layer, links: Links) -> list[dict[str, Any]]:
     here = ("collections", layer.id)
     return [
         link(links.to(*here), "self", JSON),
-        *([link(links.to(*here, "items"), "items", GEOJSON, layer.title_zh)] if layer.kind is LayerKind.OBJECTS else []),
+        *(_data_links(layer, links) if layer.kind is LayerKind.OBJECTS else []),
         link(links.to(*here, "queryables"), _REL + "queryables", SCHEMA_JSON, "可查询字段 Queryables"),
         link(links.to(*here, "sortables"), _REL + "sortables", SCHEMA_JSON, "可排序字段 Sortables"),
         link(links.to(*here, "schema"), _REL + "schema", SCHEMA_JSON, "字段结构 Schema"),
@@ -120,6 +125,17 @@ def _collection_links(layer: Layer, links: Links) -> list[dict[str, Any]]:
         link(links.to(*here, "tiles"), _REL + "tilesets-vector", JSON, "矢量瓦片 Vector tiles"),
         link(links.to(*here, "map", "tiles"), _REL + "tilesets-map", JSON, "图片瓦片 Map tiles"),
         link(links.to("ogc"), "root", JSON),
+    ]
+
+
+def _data_links(layer: Layer, links: Links) -> list[dict[str, Any]]:
+    """The features in pages, and the whole layer in every format."""
+    items, exports = links.to("collections", layer.id, "items"), links.to("collections", layer.id, "export")
+    return [
+        link(items, "items", GEOJSON, layer.title_zh),
+        *(link(f"{items}?f={each.name}", "items", each.media_type, each.title) for each in TEXTS if each.name != "geojson"),
+        link(f"{items}?f=html", "items", "text/html", "网页 Web page"),
+        *(link(f"{exports}?f={each.name}", "enclosure", each.media_type, f"整层 Whole layer: {each.title}") for each in FORMATS),
     ]
 
 

@@ -70,7 +70,7 @@ def page(product: Product, catalog: Catalog, links: Links) -> str:
         "ENDPOINTS": "".join(_endpoint(name, address) for name, address in _addresses(product, catalog, links)),
         "SNIPPETS": "".join(_shown(name, text) for name, text in snippets(product, catalog, links).items()),
     }
-    return _filled((_FOLDER / "product.html").read_text(encoding="utf-8"), parts)
+    return filled((_FOLDER / "product.html").read_text(encoding="utf-8"), parts)
 
 
 def snippets(product: Product, catalog: Catalog, links: Links) -> dict[str, str]:
@@ -88,7 +88,7 @@ def snippets(product: Product, catalog: Catalog, links: Links) -> dict[str, str]
         "BOUNDS": str([round(value, 6) for value in bounds_of(product, catalog) or _PROVINCE]),
         "MAX_ZOOM": str(max((layer.max_zoom for layer in layers), default=16)),
     }
-    return {name: _filled(text, values) for name, text in _templates().items()}
+    return {name: filled(text, values) for name, text in _templates().items()}
 
 
 @cache
@@ -97,7 +97,7 @@ def _templates() -> Mapping[str, str]:
     return {path.name.split("-")[1].split(".")[0]: path.read_text(encoding="utf-8") for path in paths}
 
 
-def _filled(template: str, values: Mapping[str, str]) -> str:
+def filled(template: str, values: Mapping[str, str]) -> str:
     """The template with each @NAME@ replaced; what is put in is not looked at again."""
     return _PLACE.sub(lambda found: values.get(found[1], found[0]), template)
 
@@ -154,14 +154,14 @@ def _preview(product: Product, catalog: Catalog, links: Links) -> Iterator[str]:
     west, south, east, north = bounds_of(product, catalog) or _PROVINCE
     width = max(east - west, (north - south) * 1.5, 0.0005)
     zoom = max(1, min(16, math.floor(math.log2(360 * 2 / width))))
-    column, row = _tile_of((west + east) / 2, (south + north) / 2, zoom)
+    column, row = tile_of((west + east) / 2, (south + north) / 2, zoom)
     most = 2**zoom - 1
     first = math.floor(row - 0.5)
     for y, x in product_of((first, first + 1), (int(column) - 1, int(column), int(column) + 1)):
         yield _pictures(product, links).format(z=zoom, y=min(max(y, 0), most), x=min(max(x, 0), most))
 
 
-def _tile_of(lon: float, lat: float, zoom: int) -> tuple[float, float]:
+def tile_of(lon: float, lat: float, zoom: int) -> tuple[float, float]:
     """Column and row with their fractions."""
     side = 2**zoom
     down = math.asinh(math.tan(math.radians(max(-85.0, min(85.0, lat)))))

@@ -11,6 +11,7 @@ from tiles.export import export as write_archive
 from twin.commands.catalogue import export_products
 from twin.commands.context import say, settings, warn
 from twin.commands.database import open_database
+from twin.commands.export_file import export_file
 from twin.commands.progress import progress
 from twin.errors import BadParameter
 from twin.grids import Grid
@@ -20,25 +21,36 @@ from twin.settings import default_processes
 
 def export(  # noqa: PLR0913, PLR0917  (each is an option of the command line)
     layers: Annotated[str, typer.Argument(help="Layer id; several, by comma, are in each tile side by side.")] = "",
+    out: Annotated[
+        Path | None,
+        typer.Argument(help="Features of one layer, in the format of the suffix: .geojson .geojsons .fg.json .csv .fgb .parquet .gpkg"),
+    ] = None,
     pmtiles: Annotated[Path | None, typer.Option(help="The PMTiles file to write; run again after an accident and it goes on.")] = None,
     products: Annotated[str, typer.Option(help="Instead of layers: codes of published products, by comma, or `all`.")] = "",
     bundle: Annotated[Path | None, typer.Option(help="The signed file of products to write.")] = None,
     min_zoom: Annotated[int | None, typer.Option(help="Default: where the layer begins.")] = None,
     max_zoom: Annotated[int | None, typer.Option(help="Default: the layer's greatest.")] = None,
     grid: Annotated[str, typer.Option(help="PMTiles knows WebMercatorQuad only.")] = Grid.WEB_MERCATOR.value,
-    bbox: Annotated[str, typer.Option(help="west,south,east,north in degrees: only tiles that touch it.")] = "",
+    bbox: Annotated[str, typer.Option(help="west,south,east,north in degrees: only tiles or features that touch it.")] = "",
+    where: Annotated[str, typer.Option("--filter", help="With OUT: a CQL2 filter.")] = "",
     processes: Annotated[
         int, typer.Option(min=1, max=64, help="Processes that make tiles. Default: cores, at most 4.")
     ] = default_processes(),
     connections: Annotated[int, typer.Option(min=1, max=16, help="Database connections of each.")] = 2,
 ) -> None:
-    """Write the tiles of layers that hold anything into one PMTiles file, or products into one signed file."""
+    """Write the features of a layer into one file, the tiles of layers into one PMTiles file, or products into one signed file."""
     if products or bundle:
         _bundle(products, bundle)
         return
-    if not layers or pmtiles is None:
+    if layers and out is not None and pmtiles is None:
+        with open_database() as database:
+            export_file(database, check_layer_id(layers), out.resolve(), _bounds(bbox), where)
+        return
+    if not layers or pmtiles is None or out is not None:
         raise BadParameter(
-            "LAYERS with --pmtiles FILE, or --products CODES with --bundle FILE", "请给出图层与 --pmtiles 文件", place="--pmtiles"
+            "LAYER OUT, or LAYERS with --pmtiles FILE, or --products CODES with --bundle FILE",
+            "请给出图层与输出文件，或图层与 --pmtiles 文件",
+            place="--pmtiles",
         )
     refuse_grid(grid)
     names = tuple(check_layer_id(name) for name in layers.split(","))

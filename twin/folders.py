@@ -1,0 +1,34 @@
+"""Directories of one piece of work: locked while it lives, removed on every way out, and swept up after who was killed."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def private_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """A directory of this work's own below `parent` (None: the system's), locked while it lives and removed on the way out."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep_folders(prefix: str, parent: Path | None = None) -> None:
+    """Remove directories of those that were killed: nobody holds their lock."""
+    for folder in (parent or Path(tempfile.gettempdir())).glob(f"{prefix}*"):
+        with suppress(OSError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
