@@ -86,7 +86,7 @@ def test_scripts_of_others_parse(page: str, name: str, tmp_path: Path) -> None:
 
 def test_no_place_is_left_open(page: str) -> None:
     names = set(re.findall(r'<pre id="snippet-(\w+)"', page))
-    assert names == {"maplibre", "openlayers", "cesium", "qgis", "python", "pydeck", "curl"}
+    assert names == {"embed", "maplibre", "openlayers", "cesium", "qgis", "python", "pydeck", "curl"}
     for name in names:
         assert not re.search(r"@[A-Z_]+@", snippet(page, name)), name
 
