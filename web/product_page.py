@@ -79,16 +79,18 @@ def snippets(product: Product, catalog: Catalog, links: Links) -> dict[str, str]
     layers = _layers(product, catalog)
     ids = ",".join(layer.id for layer in layers[:MAX_LAYERS])
     data = next((links.to("collections", layer.id, "items", limit=10) for layer in layers if layer.kind is LayerKind.OBJECTS), None)
+    bounds = bounds_of(product, catalog) or _PROVINCE
     values = {
         "CODE": product.code,
         "CARD": links.to("products", product.code),
         "EMBED": links.to("embed", "yuetu-map.js"),
-        "VIEW": _view(bounds_of(product, catalog) or _PROVINCE),
+        "VIEW": _view(bounds),
+        "ZOOM": f"{_zoom(bounds):.1f}",
         "STYLE": links.to("styles", product.code, "style.json"),
         "DATA": data or links.to("products", product.code),
         "TILES": links.to("tiles", ids) + "/{z}/{x}/{y}.mvt",
         "PICTURES": _pictures(product, links),
-        "BOUNDS": str([round(value, 6) for value in bounds_of(product, catalog) or _PROVINCE]),
+        "BOUNDS": str([round(value, 6) for value in bounds]),
         "MAX_ZOOM": str(max((layer.max_zoom for layer in layers), default=16)),
     }
     return {name: _filled(text, values) for name, text in _templates().items()}
@@ -166,13 +168,13 @@ def _preview(product: Product, catalog: Catalog, links: Links) -> Iterator[str]:
 def _zoom(bounds: Bounds) -> float:
     """The zoom at which the box fills about one tile of 512 px."""
     west, south, east, north = bounds
-    return math.log2(360 / max(east - west, (north - south) * 1.5, 0.0005))
+    return min(math.log2(360 / max(east - west, (north - south) * 1.5, 0.0005)), 17)
 
 
 def _view(bounds: Bounds) -> str:
     """The middle of a box as `zoom/lat/lon`, as the page and the web component take it."""
     west, south, east, north = bounds
-    return f"{min(_zoom(bounds), 17):.1f}/{(south + north) / 2:.5f}/{(west + east) / 2:.5f}"
+    return f"{_zoom(bounds):.1f}/{(south + north) / 2:.5f}/{(west + east) / 2:.5f}"
 
 
 def _tile_of(lon: float, lat: float, zoom: int) -> tuple[float, float]:

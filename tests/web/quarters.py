@@ -1,6 +1,10 @@
 """Four quarters of a made-up town and the product that shows them: what other people's programs are tried on."""
 
+from io import BytesIO
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from tests.tile_scene import Row, put_layer, square
 from tests.web.conftest import Site
@@ -70,3 +74,9 @@ def publish_quarters(site: Site) -> None:
         eventually(client, f"/layers/{LAYER}")
         client.put(f"/products/{CODE}", json=CARD).raise_for_status()
         eventually(client, f"/products/{CODE}")
+
+
+def share_of(picture: bytes, red: int, green: int, blue: int, within: int = 2) -> float:
+    """How much of a picture has this colour, each channel within so much."""
+    pixels = np.asarray(Image.open(BytesIO(picture)).convert("RGB")).astype(int)
+    return float((np.abs(pixels - (red, green, blue)).max(axis=2) <= within).mean())

@@ -3,18 +3,15 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from io import BytesIO
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Response, expect, sync_playwright
 
 from tests.journeys.browser import ARGUMENTS, CHROMIUM, DESK, PHONE, SMALL_DESK, Watched, save, watched
 from tests.journeys.other_site import other_site
 from tests.web.conftest import Site
-from tests.web.quarters import CODE, CROWDED, SIDE, SOUTH, WEST, publish_quarters
+from tests.web.quarters import CODE, CROWDED, SIDE, SOUTH, WEST, publish_quarters, share_of
 
 MB = 1 << 20
 VIEW = f"12/{SOUTH + SIDE:.4f}/{WEST + SIDE:.4f}"
@@ -71,12 +68,6 @@ def shown(browser: Browser, quarters: str, tmp_path: Path) -> Shown:
 def tag(**attributes: str) -> str:
     words = " ".join(f'{name.replace("_", "-")}="{value}"' for name, value in attributes.items())
     return f"<yuetu-map {words}></yuetu-map>"
-
-
-def share_of(picture: bytes, red: int, green: int, blue: int) -> float:
-    """How much of a picture has this colour."""
-    pixels = np.asarray(Image.open(BytesIO(picture)).convert("RGB")).astype(int)
-    return float((np.abs(pixels - (red, green, blue)).max(axis=2) <= 2).mean())
 
 
 @pytest.mark.parametrize(("name", "size"), [("desk", DESK), ("phone", PHONE)])
