@@ -3,6 +3,7 @@
 import gzip
 import mimetypes
 from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from twin.errors import NotFound
+from web.caching import unchanged, weak_etag
 
 STATIC: Final = Path(__file__).parent / "static"
 _IMMUTABLE = "public, max-age=31536000, immutable"
@@ -70,6 +72,12 @@ async def asset(name: str, request: Request) -> Response:
     return await static_file(request, STATIC / "assets", name, _IMMUTABLE)
 
 
+@router.get("/embed/{name}")
+async def embedded(name: str, request: Request) -> Response:
+    """The web component that pages of other systems load; its address stays, so it is asked for anew each time."""
+    return await static_file(request, STATIC / "embed", name, _REVALIDATE)
+
+
 @router.get("/{name}")
 async def top_file(name: str, request: Request) -> Response:
     """A file beside index.html (icon, worker); everything unknown ends here."""
@@ -82,8 +90,13 @@ async def static_file(request: Request, root: Path, name: str, caching: str) -> 
     path = _inside(root, name)
     if path is None:
         raise NotFound("there is nothing at this address", "此地址没有内容", place="path")
-    body = await run_in_threadpool(_packed if gzipped else _plain, path, path.stat().st_mtime_ns)
-    headers = {"cache-control": caching, "vary": "Accept-Encoding"} | ({"content-encoding": "gzip"} if gzipped else {})
+    version = path.stat().st_mtime_ns
+    etag = await run_in_threadpool(_tag, path, version)
+    headers = {"cache-control": caching, "vary": "Accept-Encoding", "etag": etag}
+    if unchanged(request, etag):
+        return Response(status_code=304, headers=headers)
+    body = await run_in_threadpool(_packed if gzipped else _plain, path, version)
+    headers |= {"content-encoding": "gzip"} if gzipped else {}
     return Response(body, media_type=_media_type(name), headers=headers)
 
 
@@ -97,6 +110,12 @@ def _packed(path: Path, _mtime_ns: int) -> bytes:
 def _plain(path: Path, _mtime_ns: int) -> bytes:
     """A file as it is, read once per process and version."""
     return path.read_bytes()
+
+
+@lru_cache(maxsize=256)
+def _tag(path: Path, mtime_ns: int) -> str:
+    """The entity tag of a file's bytes: the same on every host that serves them."""
+    return weak_etag(blake2b(_plain(path, mtime_ns)).hexdigest())
 
 
 def _inside(root: Path, name: str) -> Path | None:

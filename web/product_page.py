@@ -33,6 +33,7 @@ _FOLDER: Final = Path(__file__).with_name("product_card")
 _PROVINCE: Final[Bounds] = (109.6, 20.2, 117.4, 25.6)
 """Where to look when a product's extent is not known yet."""
 _NAMES: Final = {
+    "embed": "网页组件 Web component",
     "maplibre": "MapLibre",
     "openlayers": "OpenLayers",
     "cesium": "Cesium",
@@ -78,14 +79,18 @@ def snippets(product: Product, catalog: Catalog, links: Links) -> dict[str, str]
     layers = _layers(product, catalog)
     ids = ",".join(layer.id for layer in layers[:MAX_LAYERS])
     data = next((links.to("collections", layer.id, "items", limit=10) for layer in layers if layer.kind is LayerKind.OBJECTS), None)
+    bounds = bounds_of(product, catalog) or _PROVINCE
     values = {
         "CODE": product.code,
         "CARD": links.to("products", product.code),
+        "EMBED": links.to("embed", "yuetu-map.js"),
+        "VIEW": _view(bounds),
+        "ZOOM": f"{_zoom(bounds):.1f}",
         "STYLE": links.to("styles", product.code, "style.json"),
         "DATA": data or links.to("products", product.code),
         "TILES": links.to("tiles", ids) + "/{z}/{x}/{y}.mvt",
         "PICTURES": _pictures(product, links),
-        "BOUNDS": str([round(value, 6) for value in bounds_of(product, catalog) or _PROVINCE]),
+        "BOUNDS": str([round(value, 6) for value in bounds]),
         "MAX_ZOOM": str(max((layer.max_zoom for layer in layers), default=16)),
     }
     return {name: filled(text, values) for name, text in _templates().items()}
@@ -152,13 +157,24 @@ def _shown(name: str, text: str) -> str:
 def _preview(product: Product, catalog: Catalog, links: Links) -> Iterator[str]:
     """Six pictures, three in a row, that hold the middle of the product."""
     west, south, east, north = bounds_of(product, catalog) or _PROVINCE
-    width = max(east - west, (north - south) * 1.5, 0.0005)
-    zoom = max(1, min(16, math.floor(math.log2(360 * 2 / width))))
+    zoom = max(1, min(16, math.floor(_zoom((west, south, east, north)) + 1)))
     column, row = tile_of((west + east) / 2, (south + north) / 2, zoom)
     most = 2**zoom - 1
     first = math.floor(row - 0.5)
     for y, x in product_of((first, first + 1), (int(column) - 1, int(column), int(column) + 1)):
         yield _pictures(product, links).format(z=zoom, y=min(max(y, 0), most), x=min(max(x, 0), most))
+
+
+def _zoom(bounds: Bounds) -> float:
+    """The zoom at which the box fills about one tile of 512 px."""
+    west, south, east, north = bounds
+    return min(math.log2(360 / max(east - west, (north - south) * 1.5, 0.0005)), 17)
+
+
+def _view(bounds: Bounds) -> str:
+    """The middle of a box as `zoom/lat/lon`, as the page and the web component take it."""
+    west, south, east, north = bounds
+    return f"{_zoom(bounds):.1f}/{(south + north) / 2:.5f}/{(west + east) / 2:.5f}"
 
 
 def tile_of(lon: float, lat: float, zoom: int) -> tuple[float, float]:

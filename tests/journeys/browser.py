@@ -35,6 +35,8 @@ class Watched:
     errors: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     bytes_in: int = 0
+    friends: tuple[str, ...] = ()
+    """Other hosts that the page may reach."""
 
     def open(self, words: str = "") -> None:
         """Open the page with this state in its URL and wait until the map stands still."""
@@ -94,7 +96,7 @@ class Watched:
 
     def _allow(self, route: Route, request: Request) -> None:
         """Other hosts are noted and never reached."""
-        if request.url.startswith(("data:", "blob:", "about:")) or request.url.startswith(self.origin):
+        if request.url.startswith(("data:", "blob:", "about:")) or request.url.startswith((self.origin, *self.friends)):
             route.continue_()
         else:
             self.outside.append(request.url)
@@ -102,11 +104,11 @@ class Watched:
 
 
 @contextmanager
-def watched(browser: Browser, origin: str, size: dict[str, int], **options: object) -> Iterator[Watched]:
-    """A new page in a context of its own."""
+def watched(browser: Browser, origin: str, size: dict[str, int], friends: tuple[str, ...] = (), **options: object) -> Iterator[Watched]:
+    """A new page in a context of its own; it may reach `origin` and its `friends`."""
     context = browser.new_context(viewport=size, **options)  # type: ignore[arg-type]
     page = context.new_page()
-    made = Watched(page, origin)
+    made = Watched(page, origin, friends=friends)
     page.on("console", made._console)
     page.on("pageerror", lambda error: made.errors.append(str(error)))
     page.on("response", made._answered)

@@ -3,10 +3,7 @@
 import json
 import math
 import shutil
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 
@@ -17,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.journeys.browser import ARGUMENTS, CHROMIUM, save
 from tests.journeys.conftest import CHECKOUT, Admin, Running
+from tests.journeys.other_site import other_site
 
 pytestmark = pytest.mark.journey
 
@@ -51,13 +49,6 @@ CARD = {
         },
     ],
 }
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files without a word."""
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def write(directory: Path, layer: str, geometry: dict[str, object], name: str) -> Path:
@@ -102,11 +93,8 @@ def site(published: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     assert text.count(HOST) == 2 and text.count(KEY) == 1
     (folder / "index.html").write_text(text.replace(HOST, published.url).replace(KEY, "0123456789abcdef0123456789abcdef"), encoding="utf-8")
     shutil.copy(OPENLAYERS, folder / "ol.js")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with other_site(folder) as address:
+        yield address
 
 
 @pytest.fixture

@@ -48,6 +48,18 @@ async def test_built(client: httpx.AsyncClient, static: Path) -> None:
     assert "content-encoding" not in plain.headers and plain.text == asset.text
 
 
+async def test_what_is_held_already_is_not_sent_again(client: httpx.AsyncClient, static: Path) -> None:
+    (static / "embed").mkdir()
+    script = static / "embed" / "yuetu-map.js"
+    script.write_text("export {}")
+    first = await client.get("/embed/yuetu-map.js")
+    assert first.text == "export {}" and first.headers["cache-control"] == "no-cache"
+    again = await client.get("/embed/yuetu-map.js", headers={"if-none-match": first.headers["etag"]})
+    assert again.status_code == 304 and again.content == b"" and again.headers["etag"] == first.headers["etag"]
+    script.write_text("export { one }")
+    assert (await client.get("/embed/yuetu-map.js", headers={"if-none-match": first.headers["etag"]})).status_code == 200
+
+
 async def test_a_new_build_is_seen(client: httpx.AsyncClient, static: Path) -> None:
     (static / "index.html").write_text("old")
     assert (await client.get("/")).text == "old"

@@ -1,6 +1,5 @@
-"""The page of a product: everything escaped, every address real, the curl and Python snippets run, the others at least parse."""
+"""The page of a product: everything escaped, every address real, the curl and Python snippets run; the others in test_snippets.py."""
 
-import ast
 import html
 import os
 import re
@@ -69,24 +68,18 @@ def test_python_runs(page: str) -> None:
     assert len(done.stdout.splitlines()) == 10
 
 
-@pytest.mark.parametrize("name", ["qgis", "pydeck"])
-def test_python_of_others_parses(page: str, name: str) -> None:
-    ast.parse(snippet(page, name))
-
-
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
-@pytest.mark.parametrize("name", ["maplibre", "openlayers", "cesium"])
-def test_scripts_of_others_parse(page: str, name: str, tmp_path: Path) -> None:
-    path = tmp_path / f"{name}.mjs"
-    inside = re.search(r'<script type="module">(.*)</script>', snippet(page, name), re.DOTALL)
-    path.write_text(inside[1] if inside else snippet(page, name), encoding="utf-8")
+def test_cesium_parses(page: str, tmp_path: Path) -> None:
+    """It is run by the drill `snippets`: the package has 79 MB."""
+    path = tmp_path / "cesium.mjs"
+    path.write_text(snippet(page, "cesium"), encoding="utf-8")
     done = subprocess.run(["node", "--check", str(path)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def test_no_place_is_left_open(page: str) -> None:
     names = set(re.findall(r'<pre id="snippet-(\w+)"', page))
-    assert names == {"maplibre", "openlayers", "cesium", "qgis", "python", "pydeck", "curl"}
+    assert names == {"embed", "maplibre", "openlayers", "cesium", "qgis", "python", "pydeck", "curl"}
     for name in names:
         assert not re.search(r"@[A-Z_]+@", snippet(page, name)), name
 

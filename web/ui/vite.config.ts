@@ -33,6 +33,9 @@ function drawSprites(): Plugin {
   };
 }
 
+/** The web component: other systems write its address into their pages, so it never changes; what it imports carries a hash. */
+const EMBEDDED = 'yuetu-map';
+
 const TOOLS = /node_modules\/(react|react-dom|scheduler|antd|@ant-design|@rc-component|dayjs|@emotion|@babel|stylis)\//;
 
 export default defineConfig({
@@ -44,10 +47,12 @@ export default defineConfig({
     target: 'es2022',
     chunkSizeWarningLimit: 1600,
     rolldownOptions: {
+      input: { index: resolve(import.meta.dirname, 'index.html'), [EMBEDDED]: resolve(import.meta.dirname, 'src/element/yuetuMap.ts') },
       output: {
+        entryFileNames: ({ name }) => (name === EMBEDDED ? 'embed/[name].js' : 'assets/[name]-[hash].js'),
         codeSplitting: {
           groups: [
-            { name: 'maplibre', test: /node_modules\/maplibre-gl\// },
+            { name: 'maplibre', test: /node_modules\/maplibre-gl\/.*\.mjs$/ },
             { name: 'tools', test: TOOLS },
           ],
         },

@@ -1,0 +1,41 @@
+"""`import yuetu`: the Python client of a Yuetu server (see docs/client.md); the server itself is the program `twin`."""
+
+from web.client import (
+    Asked,
+    Changed,
+    Done,
+    Edit,
+    House,
+    Item,
+    Layer,
+    Missing,
+    NoAnswer,
+    NotAllowed,
+    NotInstalled,
+    Product,
+    Refused,
+    Scene,
+    Written,
+    YuetuError,
+    connect,
+)
+
+__all__ = [
+    "Asked",
+    "Changed",
+    "Done",
+    "Edit",
+    "House",
+    "Item",
+    "Layer",
+    "Missing",
+    "NoAnswer",
+    "NotAllowed",
+    "NotInstalled",
+    "Product",
+    "Refused",
+    "Scene",
+    "Written",
+    "YuetuError",
+    "connect",
+]
