@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -16,7 +18,7 @@ from layers.access import Caller
 from postgis import accounts as rows
 from postgis.accounts import AccountRow, KeyRow, NewSession
 from postgis.editing import EditorPool
-from twin.errors import BadParameter, Conflict, NotFound, TooManyAttempts, Unauthorized
+from twin.errors import BadParameter, Conflict, NotFound, TooManyAttempts, Unauthorized, Unavailable
 
 Connection = psycopg.Connection[Any]
 
@@ -25,9 +27,10 @@ WINDOW_S = 15 * 60
 SESSION_S = 12 * 3600
 MIN_PASSWORD = 10
 MAX_PASSWORD = 200
-_HASHERS_AT_ONCE = 2
+_HASHERS_WAITING = 8
 
-_hasher = PasswordHasher()
+#: One lane: four (the library's default) on a small machine leave no core for anything else while somebody tries passwords.
+_hasher = PasswordHasher(parallelism=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,12 @@ def list_keys(connection: Connection) -> list[KeyRow]:
 
 
 class Accounts:
-    """Signing in and out for the web process; passwords are hashed in threads, two at a time, for each takes 64 MB."""
+    """Signing in and out for the web process; passwords are hashed in a thread, one at a time, for each takes 64 MB and a core."""
 
     def __init__(self, pool: EditorPool) -> None:
         self._pool = pool
-        self._hashing = asyncio.Semaphore(_HASHERS_AT_ONCE)
+        self._hashing = asyncio.Lock()
+        self._waiting = 0
 
     async def login(self, name: str, password: str, ip: str) -> Session:
         """A session for the right password; Unauthorized for a wrong one, TooManyAttempts after ten in a quarter of an hour."""
@@ -131,13 +135,25 @@ class Accounts:
 
     async def _matches(self, account: AccountRow | None, password: str) -> bool:
         """Verify, against a dummy when there is no account, so that both take the same time."""
-        async with self._hashing:
+        async with self._turn():
             good = await asyncio.to_thread(_verify, account.password_hash if account else _dummy_hash(), password)
         return good and account is not None
 
     async def _hash(self, password: str) -> str:
-        async with self._hashing:
+        async with self._turn():
             return await asyncio.to_thread(_hasher.hash, password)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One's turn to hash; Unavailable when too many wait for theirs, for everybody's wait is bounded."""
+        if self._waiting >= _HASHERS_WAITING:
+            raise Unavailable("too many are signing in at this moment", "同时登录的人数过多", mend="请稍后重试")
+        self._waiting += 1
+        try:
+            async with self._hashing:
+                yield
+        finally:
+            self._waiting -= 1
 
     async def _refresh_hash(self, account: AccountRow, password: str) -> None:
         """Hash anew when the parameters have grown since."""

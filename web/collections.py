@@ -68,6 +68,7 @@ def _wants_landing(request: Request) -> bool:
     return "json" in accept and "text/html" not in accept
 
 
+@router.get("/ogc/", include_in_schema=False)
 @router.get("/ogc", openapi_extra=documented(FORMAT_JSON))
 async def landing(request: Request, links: LinksDep) -> Response:
     """The landing page of the OGC API."""

@@ -3,15 +3,19 @@
 from typing import Any, Final
 
 from fastapi import APIRouter
+from fastapi.routing import APIRoute
 from starlette.requests import Request
 
+from web import collections, filters, ogc_tiles
 from web.deps import LinksDep
 from web.json import Json
 from web.ogc import OPENAPI
+from web.openapi30 import OPENAPI_30, older
 from web.tile_docs import tile_paths
 
 router = APIRouter(include_in_schema=False)
 
+_NO_CACHE: Final = {"cache-control": "no-cache"}
 _TEXT: Final = {"type": "string"}
 _ZH_EN: Final = {"title": "zh", "title_en": "en", "detail": "zh", "detail_en": "en"}
 PROBLEM: Final = {
@@ -43,13 +47,37 @@ class OpenApi(Json):
     media_type = OPENAPI
 
 
+class OpenApi30(Json):
+    """The older document under its own media type."""
+
+    media_type = OPENAPI_30
+
+
 @router.get("/api")
 async def openapi(request: Request, links: LinksDep) -> OpenApi:
     """The OpenAPI document of all doors."""
+    return OpenApi({**_whole(request), "servers": [{"url": links.base}]}, headers=_NO_CACHE)
+
+
+@router.get("/ogc/api")
+async def openapi30(request: Request, links: LinksDep) -> OpenApi30:
+    """What is read below the landing page, in OpenAPI 3.0."""
+    return OpenApi30(older(_whole(request), _below_the_landing_page(), links.to("ogc")), headers=_NO_CACHE)
+
+
+def _whole(request: Request) -> dict[str, Any]:
+    """The document without its server; made once in a process."""
     known = request.app.state
     if not hasattr(known, "openapi"):
         known.openapi = completed(request.app.openapi())
-    return OpenApi({**known.openapi, "servers": [{"url": links.base}]}, headers={"cache-control": "no-cache"})
+    document: dict[str, Any] = known.openapi
+    return document
+
+
+def _below_the_landing_page() -> list[str]:
+    """Paths of the OGC APIs."""
+    doors = (*collections.doors.routes, *filters.router.routes, *ogc_tiles.doors.routes)
+    return [route.path for route in doors if isinstance(route, APIRoute)] + [path for path in tile_paths() if "{tileMatrixSet}" in path]
 
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:

@@ -132,7 +132,9 @@ async def changes(collection: str, request: Request, house: HouseDep, catalog: C
     """Which features were created, changed or ended, in commit order, for systems that follow; nothing committed is ever skipped."""
     layer = with_items(catalog.layer(collection, scope))
     query = _query(request, _CHANGES)
-    since, limit = query.get(SINCE), query.get(LIMIT) or 1000
+    since, after, limit = query.get(SINCE), query.get(AFTER), query.get(LIMIT) or 1000
+    if after is not None and since is None:
+        raise BadParameter("after needs the since it was given with", "after 须与 since 一起使用", place=AFTER.name)
     window = await house.pool.fetchrow(rows.window_statement(layer, since or 0), scope, _BUDGET_S)
     assert window is not None  # noqa: S101  (one row always)
     last = window["last"] or 0
@@ -140,7 +142,7 @@ async def changes(collection: str, request: Request, house: HouseDep, catalog: C
         return _feed(layer, links, [], (last, 0), (limit, False))
     _check_kept(since, window, layer, links)
     # Whoever resumes inside an event has its number less one in `since`.
-    begun = (since + 1, query.get(AFTER) or 0) if AFTER.name in query.texts else (since, 2**62)
+    begun = (since, 2**62) if after is None else (since + 1, after)
     found, cursor, more = await _changed(house, layer, scope, begun, (limit, last))
     return _feed(layer, links, found, cursor if more else (last, 0), (limit, more))
 

@@ -9,6 +9,7 @@ from twin.fields import Field, FieldType, Role
 from twin.layer import GeometryType, Layer, LayerKind
 from web import crs
 from web.links import Links
+from web.openapi30 import OPENAPI_30
 
 _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
@@ -28,6 +29,7 @@ CONFORMANCE: Final = (
     "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
     CORE,
     TYPES_SCHEMAS,
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
     "http://www.opengis.net/spec/ogcapi-features-2/1.0/conf/crs",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables",
     "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/queryables-query-parameters",
@@ -77,6 +79,7 @@ def landing(links: Links) -> dict[str, Any]:
             link(links.to("ogc"), "self", JSON, "本页 This document"),
             link(links.to(), "alternate", "text/html", "地图 The map"),
             link(links.to("api"), "service-desc", OPENAPI, "OpenAPI 3.1"),
+            link(links.to("ogc", "api"), "service-desc", OPENAPI_30, "OpenAPI 3.0"),
             link(links.to("docs"), "service-doc", "text/html", "接口文档 API documentation"),
             link(links.to("conformance"), "conformance", JSON, "符合性 Conformance"),
             link(links.to("collections"), "data", JSON, "数据集 Collections"),

@@ -112,23 +112,23 @@ def _ogc(layers: tuple[str, ...], grid: str, place: list[str], query: bytes, def
         return None
     if query:
         asked, query = _taken(query, b"f")
-        if asked:
-            form = _SUFFIXES.get(asked)
+        if asked is not None:
+            form = _SUFFIXES.get(asked) if asked else None
         if not layers:
             names, query = _taken(query, b"collections")
-            layers = _ids(names) if names else ()
+            layers = () if names is None else _ids(names)
     return None if form is None else TilePath(layers, _GRIDS[grid], place[0], column, place[1], form, "ogc", query)
 
 
-def _taken(query: bytes, name: bytes) -> tuple[str, bytes]:
-    """The text of the first parameter called `name`, and the query without it."""
+def _taken(query: bytes, name: bytes) -> tuple[str | None, bytes]:
+    """The text of the first parameter called `name`, and the query without it; None when it was not sent."""
     pairs = query.split(b"&")
     for index, pair in enumerate(pairs):
         left, _, right = pair.partition(b"=")
         if left == name:
             del pairs[index]
             return unquote_to_bytes(right.replace(b"+", b" ")).decode("utf-8", "replace"), b"&".join(pairs)
-    return "", query
+    return None, query
 
 
 def _wmts(parts: list[str], query: bytes) -> TilePath | None:

@@ -20,7 +20,7 @@ def read_filter(
     text: str, language: str | None, crs: str | None, layers: Sequence[Layer], hidden: Collection[str] = frozenset()
 ) -> Expression:
     """The filter, sound for each of the layers; BadParameter with the place of what is wrong."""
-    parse = LANGUAGES.get(language or "cql2-text")
+    parse = LANGUAGES.get("cql2-text" if language is None else language)
     if parse is None:
         raise BadParameter(
             f"filter-lang {language!r} is none of {', '.join(LANGUAGES)}"[:200],

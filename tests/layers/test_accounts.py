@@ -1,5 +1,6 @@
 """Signing in, being locked out, sessions and keys: on the real functions, under the editor role."""
 
+import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator
@@ -50,6 +51,13 @@ async def test_the_first_login_must_change_the_password(accounts: Accounts, firs
     assert (await accounts.login("admin", "a better password", "10.0.0.1")).caller.name == "admin"
     stored = owner.execute("SELECT token_hash FROM twin.session").fetchall()
     assert (hashlib.sha256(session.token.encode()).digest(),) in stored
+
+
+async def test_a_crowd_at_the_login_does_not_queue_for_ever(accounts: Accounts, first_password: str) -> None:
+    tries = (accounts.login(f"nobody-{number}", "wrong", f"10.1.0.{number}") for number in range(30))
+    told = await asyncio.gather(*tries, return_exceptions=True)
+    assert {type(each) for each in told} == {Unauthorized, Unavailable}
+    assert sum(isinstance(each, Unauthorized) for each in told) >= desk._HASHERS_WAITING
 
 
 async def test_logout_ends_the_session(accounts: Accounts, database: Database) -> None:

@@ -17,11 +17,13 @@ def link_of(document: dict[str, Any], rel: str) -> str:
     return str(found[0])
 
 
-@pytest.mark.parametrize("path", ["/ogc", "/?f=json"])
+@pytest.mark.parametrize("path", ["/ogc", "/ogc/", "/?f=json"])
 def test_landing(web: httpx.Client, path: str) -> None:
     landing = web.get(path).json()
-    for rel in ("self", "service-desc", "service-doc", "conformance", "data"):
+    for rel in ("self", "service-doc", "conformance", "data"):
         assert link_of(landing, rel).startswith("http://127.0.0.1")
+    for described in (link for link in landing["links"] if link["rel"] == "service-desc"):
+        assert web.get(described["href"]).headers["content-type"] == described["type"]
     assert web.get("/", headers={"accept": "application/json"}).json() == landing
 
 

@@ -5,6 +5,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from web.app import ROUTERS
+from web.openapi30 import older
 from web.tile_docs import tile_paths
 
 
@@ -49,3 +50,40 @@ def test_every_operation_has_a_summary_and_problems(document: dict[str, object])
             assert operation["summary"] and "default" in operation["responses"], (method, path)
             assert "application/problem+json" in operation["responses"]["default"]["content"]
             assert "422" not in operation["responses"], (method, path)
+
+
+def test_the_older_document_has_only_older_words(web: httpx.Client) -> None:
+    """OpenAPI 3.0 knows no lists of types, no const and no numbers as exclusiveMinimum."""
+    answer = web.get("/ogc/api")
+    assert answer.headers["content-type"] == "application/vnd.oai.openapi+json;version=3.0"
+    found = answer.json()
+    assert found["openapi"] == "3.0.3" and found["servers"] == [{"url": str(web.base_url).rstrip("/") + "/ogc"}]
+    assert {"/", "/conformance", "/collections", "/collections/{collection}", "/collections/{collection}/items/{item}"} <= set(
+        found["paths"]
+    )
+    assert all(set(operations) == {"get"} for operations in found["paths"].values())
+    limit = next(each for each in found["paths"]["/collections/{collection}/items"]["get"]["parameters"] if each["name"] == "limit")
+    assert (limit["schema"]["minimum"], limit["schema"]["maximum"], limit["style"], limit["explode"]) == (1, 10_000, "form", False)
+
+    def walk(value: object) -> None:
+        if isinstance(value, list):
+            for each in value:
+                walk(each)
+        elif isinstance(value, dict):
+            assert not isinstance(value.get("type"), list) and "const" not in value and value.get("exclusiveMinimum", True) is True
+            walk(list(value.values()))
+
+    walk(found["paths"])
+
+
+def test_words_of_the_older_document() -> None:
+    newer = {"type": ["string", "null"], "const": 1, "exclusiveMinimum": 0, "maximum": 5}
+    made = older({"info": {}, "components": {}, "paths": {"/ogc": {"get": newer}}}, [], "")
+    assert made["paths"]["/"]["get"] == {
+        "type": "string",
+        "nullable": True,
+        "enum": [1],
+        "minimum": 0,
+        "exclusiveMinimum": True,
+        "maximum": 5,
+    }

@@ -71,6 +71,7 @@ def test_addresses(path: str, query: bytes, expected: TilePath) -> None:
         ("/tiles/houses/cgcs2000quad/14/1/2", b""),
         ("/tiles/houses/CGCS2000Quad/tilejson.json", b""),
         ("/tiles/WebMercatorQuad/14/1/2", b"f=html"),
+        ("/tiles/WebMercatorQuad/14/1/2", b"f="),
         ("/collections/houses/tiles/webmercatorquad/14/1/2", b""),
         ("/collections/houses/items/1/2/3/4", b""),
         ("/collections/houses/map/tiles/CGCS2000Quad/14/2", b""),
