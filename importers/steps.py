@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from importers.ahead import ahead
 from importers.base import SourceMeta, Summary
 from importers.columns import column_name
 from importers.datum_check import check_datum, said
@@ -26,6 +25,7 @@ from postgis.stage import StagedColumn, Staging
 from postgis.stage_codes import report_codes
 from postgis.stage_diff import Against, KeyPlan, make_diff, make_keys, report_keys
 from postgis.stage_publish import KnownLayer
+from twin.ahead import ahead
 from twin.errors import BadFile, BadParameter, Conflict, TwinError
 from twin.fields import Role
 

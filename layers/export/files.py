@@ -12,6 +12,7 @@ from pyogrio.errors import DataLayerError
 from layers.export.geoparquet import write_geoparquet
 from layers.export.request import FileRequest
 from postgis.arrow_stream import arrow
+from twin.ahead import ahead
 from twin.layer import GeometryType
 from twin.sheet import Sheet
 
@@ -29,9 +30,10 @@ class _Counted:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         try:
-            for batch in self.reader:
-                self.rows += batch.num_rows
-                yield batch
+            with ahead(iter(self.reader)) as coming:
+                for batch in coming:
+                    self.rows += batch.num_rows
+                    yield batch
         except BaseException as exc:
             self.error = exc
             raise

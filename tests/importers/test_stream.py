@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from importers.ahead import ahead
 from importers.columns import _is_settled
 from importers.doubled import Keys
+from twin.ahead import ahead
 
 
 def batches(keys: list[object], parts: list[int] | None = None) -> Iterator[pa.RecordBatch]:
@@ -56,7 +56,7 @@ def test_the_thread_ahead_ends_with_the_block():
     assert 2 <= count < 10, "a few ahead, no more"
     time.sleep(0.05)
     assert len(made) == count
-    assert not [thread for thread in threading.enumerate() if thread.name == "importer-ahead"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
     with ahead(iter(range(100))) as taken:
         assert list(taken) == list(range(100))
 

@@ -34,7 +34,7 @@ def ahead(items: Iterator[T]) -> Iterator[Iterator[T]]:
             error = exc
         _put(queue, _End(error), left)
 
-    thread = threading.Thread(target=work, name="importer-ahead", daemon=True)
+    thread = threading.Thread(target=work, name="ahead", daemon=True)
     thread.start()
     try:
         yield _taken(queue)
