@@ -163,6 +163,9 @@ def test_a_scene_of_the_client_asks_nobody(opened: Opened, quarters: Site, tmp_p
     with opened(tmp_path) as (page, got):
         wait_for_color(page, ON_PAPER, 4, 0.05, screens / "scene.png")
         expect(page.page).to_have_title("示例常住人口（示例数据）")
+        page.page.mouse.move(WINDOW["width"] / 2 - 60, WINDOW["height"] / 2 + 60)
+        expect(page.page.locator(".deck-tooltip")).to_contain_text("人口: 320000")
+        expect(page.page.locator(".deck-tooltip")).to_contain_text("</script>")
         assert got == [] and page.outside == []
         page.errors[:] = [error for error in page.errors if "favicon" not in error and "404" not in error]
 

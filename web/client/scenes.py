@@ -1,6 +1,7 @@
 """Features as pydeck scenes whose page asks no other host for anything; pydeck is asked for only here."""
 
 import html
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ _OPACITY: Final = 0.8
 _TILTED: Final = 45
 _HEIGHT_PX: Final = 480
 _STOREY_M: Final = 3.0
+_TOOLTIP_LINES: Final = 8
 _PROVINCE: Final = (109.6, 20.2, 117.4, 25.6)
 
 
@@ -34,12 +36,14 @@ class Scene:
     title: str
     count: int
     """Features drawn."""
+    tooltip: Mapping[str, str] = field(default_factory=dict)
+    """What pydeck shows under the pointer."""
 
     def html(self) -> str:
         """A page of about 4 MB with everything in it; pydeck's links to other hosts are taken out."""
         # A name in the data may be `</script>`: in JSON the sign can be written so that no page ends there.
-        told = self.deck.to_json().replace("<", "\\u003c")
-        page: str = _ELSEWHERE.sub("", needed("pydeck.io.html").render_json_to_html(told, offline=True))
+        told, tip = (text.replace("<", "\\u003c") for text in (self.deck.to_json(), json.dumps(self.tooltip)))
+        page: str = _ELSEWHERE.sub("", needed("pydeck.io.html").render_json_to_html(told, tooltip=tip, offline=True))
         return page.replace("<title>pydeck</title>", f"<title>{html.escape(self.title)}</title>", 1)
 
     def save(self, path: str | Path) -> Path:
@@ -67,7 +71,15 @@ def scene_of(parts: Iterable[tuple[Iterable[Feature], Symbol | None]], title: st
         pitch=_TILTED if tilted else 0,
     )
     layers = [_layer(pydeck, some, symbol) for some, symbol in drawn]
-    return Scene(pydeck.Deck(layers=layers, initial_view_state=view, map_provider=None), title, len(features))
+    tooltip = _tooltip(features)
+    return Scene(pydeck.Deck(layers=layers, initial_view_state=view, map_provider=None, tooltip=tooltip), title, len(features), tooltip)
+
+
+def _tooltip(features: Sequence[Feature]) -> dict[str, str]:
+    """The first properties that all features have, as text: pydeck puts values into it without reading them as HTML."""
+    names = list(features[0]["properties"]) if features else []
+    common = [name for name in names if all(name in feature["properties"] for feature in features) and not set("{}.") & set(name)]
+    return {"text": "\n".join(f"{name}: {{{name}}}" for name in common[:_TOOLTIP_LINES])}
 
 
 def _layer(pydeck: Any, features: list[Feature], symbol: Symbol) -> Any:
