@@ -95,6 +95,8 @@ def addresses(value: Any) -> Iterator[str]:
         yield value
 
 
+FILES = ("f=fgb", "f=parquet", "f=gpkg")
+"""Exports that a child process makes: tests/web/test_exporting.py has them; here each address would cost a second, in many documents."""
 DOCUMENTS = [
     "/ogc", "/?f=json", "/collections", "/collections/houses", "/collections/houses/items?limit=2", "/collections/houses/queryables",
     "/collections/houses/schema", "/ogc/collections", "/layers", "/products", "/tiles/houses.json", "/styles/base/style.json",
@@ -123,13 +125,17 @@ def test_every_link_is_below_the_prefix_and_resolves(behind: tuple[str, str], pa
     assert found or path.endswith("/base/style.json"), answer.text
     for link in found:
         assert link == public or link.startswith(public + "/"), link
+        if link.endswith(FILES):
+            continue
         row = 3071 if "CGCS2000Quad" in link else 7140
         inside = (
             link.replace("{z}/{x}/{y}", f"14/13380/{row}")
             .replace("{tileMatrix}/{tileRow}/{tileCol}", f"14/{row}/13380")
             .removeprefix(public)
         )
-        assert httpx.get(address + (inside or "/")).status_code in (200, 204, 503 if inside in ("", "/", "/docs") else 200), link
+        assert httpx.get(address + (inside or "/"), timeout=60).status_code in (200, 204, 503 if inside in ("", "/", "/docs") else 200), (
+            link
+        )
 
 
 @pytest.mark.parametrize("path", ["/wmts", "/wmts/1.0.0/WMTSCapabilities.xml", "/houses_c/wmts"])
