@@ -47,6 +47,8 @@ class Effort:
     """Features that tipg is asked for."""
     asked: int
     """Pages of the depth test."""
+    files: int
+    """Rounds of whole files."""
 
 
 def items(contenders: Sequence[Contender], place: Place, effort: Effort) -> list[Result]:
@@ -126,7 +128,7 @@ def files(ours: Contender, place: Place, effort: Effort) -> list[Result]:
     found = []
     for name, format_, peer, theirs in cases:
         times: tuple[list[float], list[float]] = [], []
-        for _ in range(effort.rounds):
+        for _ in range(effort.files):
             times[0].append(_download(ours, export_path(format_), folder / f"ours.{format_}"))
             times[1].append(theirs())
         print(f"  {name}: {times}", file=sys.stderr)

@@ -44,9 +44,9 @@ class Size:
     effort: Effort
 
 
-QUICK = Size(1_000_000, 0, 50_000, 32, Effort(3, 2, 50_000, 20))
-NORMAL = Size(1_000_000, 0, 50_000, 250, Effort(5, 4, 1_000_000, 100))
-FULL = Size(1_000_000, MANY, 50_000, 250, Effort(5, 4, 1_000_000, 100))
+QUICK = Size(1_000_000, 0, 50_000, 32, Effort(3, 2, 50_000, 20, 1))
+NORMAL = Size(1_000_000, 0, 50_000, 250, Effort(5, 4, 200_000, 100, 3))
+FULL = Size(1_000_000, MANY, 50_000, 250, Effort(5, 4, 1_000_000, 100, 3))
 
 
 @dataclass
@@ -137,7 +137,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     """The command line."""
-    parser = options(__doc__, "shorter rounds, 50,000 features of tipg's, a transaction of 32 MB")
+    parser = options(__doc__, "shorter rounds, one of files, 50,000 features of tipg's, a transaction of 32 MB")
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--full", action="store_true", help="10,000,000 rows for the depth of pages")
     parser.add_argument("--home", type=Path, help="keep the cluster here and use it again")

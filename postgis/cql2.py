@@ -72,9 +72,6 @@ _LITERAL_TYPES: Final[dict[type, TypeEngine[Any]]] = {
     Moment: sa.DateTime(timezone=True),
 }
 _SHAPES: Final = (Geometry, Collection, Box)
-_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = dict(
-    zip(COMPARISONS, (operator.eq, operator.ne, operator.lt, operator.gt, operator.le, operator.ge), strict=True)
-)
 _SPATIAL: Final = {op: f"ST_{op[2:].capitalize()}" for op in SPATIAL}
 _STORAGE: Final[Element] = sa.literal_column("4490")
 
@@ -184,9 +181,8 @@ class _Compiler:
 
     def compared(self, node: Call, path: Path) -> Element:
         """Two values; where one is a date, by days."""
-        left, right = cql2_times.alike(self._args(node, path), list(map(self.kind, node.args)))
-        found: Element = _COMPARE[node.op](left, right)
-        return found
+        left, right = self._args(node, path)
+        return cql2_times.compared(node.op, (left, right), (self.kind(node.args[0]), self.kind(node.args[1])))
 
     def between(self, node: Call, path: Path) -> Element:
         """Both ends included."""

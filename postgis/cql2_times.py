@@ -1,5 +1,6 @@
 """Time in a filter: what is dated by days is compared by days (of UTC+8), and T_… relate the ends of two spans."""
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,16 +8,32 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement
 
-from twin.cql2.names import Kind
+from twin.cql2.names import COMPARISONS, Kind
 
 Element = ColumnElement[Any]
 Condition = ColumnElement[bool]
 
 _DAY_ZONE: Final[Element] = sa.literal_column("INTERVAL '8 hours'")
+_A_DAY: Final[Element] = sa.literal_column("1")
 _OPEN: Final[dict[tuple[str, bool], Element]] = {
     (bound, by_day): sa.literal_column(f"'{sign}infinity'::{'date' if by_day else 'timestamptz'}")
     for bound, sign in (("start", "-"), ("end", ""))
     for by_day in (False, True)
+}
+
+
+PLAIN: Final[dict[str, Callable[[Any, Any], Any]]] = dict(
+    zip(COMPARISONS, (operator.eq, operator.ne, operator.lt, operator.gt, operator.le, operator.ge), strict=True)
+)
+_TURNED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+#: An instant, the beginning of the day it is compared with, and that of the next.
+_BY_DAY: Final[dict[str, Callable[[Any, Any, Any], Any]]] = {
+    "=": lambda at, begin, end: sa.and_(at >= begin, at < end),
+    "<>": lambda at, begin, end: sa.or_(at < begin, at >= end),
+    "<": lambda at, begin, end: at < begin,
+    "<=": lambda at, begin, end: at < end,
+    ">": lambda at, begin, end: at >= end,
+    ">=": lambda at, begin, end: at >= begin,
 }
 
 
@@ -41,6 +58,22 @@ def by_days(values: Sequence[Element], kinds: Sequence[Kind]) -> list[Element]:
 def alike(values: Sequence[Element], kinds: Sequence[Kind]) -> list[Element]:
     """Values that can be compared: by days as soon as one is a date."""
     return by_days(values, kinds) if Kind.DATE in kinds and Kind.INSTANT in kinds else list(values)
+
+
+def compared(op: str, values: tuple[Element, Element], kinds: tuple[Kind, Kind]) -> Condition:
+    """A comparison; of an instant with a day it asks for the instants of that day, so that an index on the instants serves."""
+    if kinds == (Kind.INSTANT, Kind.DATE):
+        by_day: Condition = _BY_DAY[op](values[0], _begins(values[1]), _begins(values[1] + _A_DAY))
+        return by_day
+    if kinds == (Kind.DATE, Kind.INSTANT):
+        return compared(_TURNED.get(op, op), values[::-1], (Kind.INSTANT, Kind.DATE))
+    found: Condition = PLAIN[op](*values)
+    return found
+
+
+def _begins(day: Element) -> Element:
+    """The instant at which a day begins in UTC+8."""
+    return sa.func.timezone(_DAY_ZONE, sa.cast(day, sa.TIMESTAMP()))
 
 
 def related(op: str, first: Span, second: Span) -> Condition:
