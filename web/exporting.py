@@ -35,6 +35,7 @@ doors = APIRouter(tags=["features"])
 
 _PREFIX: Final = "export-"
 _PORTION_BYTES: Final = 1 << 18
+_SWEPT_AFTER_S: Final = 60.0
 _LEFT: Final = 499
 _FILE_CRS: Final = "EPSG:4490"
 
@@ -136,7 +137,7 @@ async def _file(
 def _folder_of(house: House) -> Path:
     """Where files are made; what killed processes left there goes."""
     house.exports_folder.mkdir(exist_ok=True)
-    sweep_folders(_PREFIX, house.exports_folder)
+    sweep_folders(_PREFIX, house.exports_folder, _SWEPT_AFTER_S)
     return house.exports_folder
 
 
