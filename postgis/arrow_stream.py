@@ -12,6 +12,8 @@ import pyarrow as pa
 from postgis.queries import load_queries
 
 _QUERIES = load_queries(__file__)
+_CHECK: Final = "500ms"
+"""So often the database looks whether the process it works for still lives."""
 _TOKEN: Final = re.compile(r"\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|\$(?P<number>[0-9]+)(?:::(?P<type>[A-Z]+(?: [A-Z]+)*(?:\[\])?))?")
 
 
@@ -24,6 +26,7 @@ def arrow(conninfo: str, text: str, values: tuple[str | None, ...], scope: str, 
     with closing(adbc.connect(conninfo)) as connection, closing(connection.cursor()) as cursor:
         _set(cursor, "twin.scope", scope)
         _set(cursor, "statement_timeout", str(round(seconds * 1000)))
+        _set(cursor, "client_connection_check_interval", _CHECK)
         for number, value in enumerate(values, 1):
             if value is not None:
                 _set(cursor, _setting(number), value)

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -34,7 +34,8 @@ from web.params import Query, documented
 doors = APIRouter(tags=["features"])
 
 _PREFIX: Final = "export-"
-_READ_BYTES: Final = 1 << 20
+_PORTION_BYTES: Final = 1 << 18
+_SWEPT_AFTER_S: Final = 60.0
 _LEFT: Final = 499
 _FILE_CRS: Final = "EPSG:4490"
 
@@ -93,15 +94,21 @@ async def _written(writer: TextWriter, first: Records, rest: AsyncIterator[Recor
     over = asyncio.get_running_loop().time() + budgets.EXPORT_S
     yield writer.head()
     count = len(first)
-    if first:
-        yield writer.rows(first)
+    for portion in _portions(writer.rows(first)):
+        yield portion
     async for piece in rest:
         count += len(piece)
-        if piece:
-            yield writer.rows(piece)
+        for portion in _portions(writer.rows(piece)):
+            yield portion
         if asyncio.get_running_loop().time() > over:
             raise Overloaded(f"the export ran past the budget export_s = {budgets.EXPORT_S:g} s", "导出超过时限", place="query")
     yield writer.tail({"numberMatched": count, "numberReturned": count, "links": links})
+
+
+def _portions(text: bytes) -> Iterator[bytes]:
+    """A large text cut up: who reads slowly has a time for each portion."""
+    for start in range(0, len(text), _PORTION_BYTES):
+        yield text[start : start + _PORTION_BYTES]
 
 
 async def _file(
@@ -130,12 +137,12 @@ async def _file(
 def _folder_of(house: House) -> Path:
     """Where files are made; what killed processes left there goes."""
     house.exports_folder.mkdir(exist_ok=True)
-    sweep_folders(_PREFIX, house.exports_folder)
+    sweep_folders(_PREFIX, house.exports_folder, _SWEPT_AFTER_S)
     return house.exports_folder
 
 
 async def _read(file: BinaryIO) -> AsyncIterator[bytes]:
-    while piece := await asyncio.to_thread(file.read, _READ_BYTES):
+    while piece := await asyncio.to_thread(file.read, _PORTION_BYTES):
         yield piece
 
 

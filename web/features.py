@@ -1,6 +1,6 @@
 """Pages of features out: rows are written as they are read, a keyset page at a time; and filter terms in."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,7 +11,6 @@ from twin.layer import Layer
 from twin.view import Equals
 from web import values
 from web.counting import Matched
-from web.json import dump
 from web.paging import Row, RowPage
 
 _READERS: Final[dict[FieldType, Callable[[str, str], Any]]] = {
@@ -81,8 +80,3 @@ def _matched(frame: CollectionFrame, count: int, more: bool) -> dict[str, Any]:
         if known.estimated
         else {"numberMatched": known.number}
     )
-
-
-def with_links(made: bytes, links: Sequence[Mapping[str, Any]]) -> bytes:
-    """A single feature with its links added."""
-    return made[:-1] + b',"links":' + dump(links) + b"}"
