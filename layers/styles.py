@@ -31,6 +31,8 @@ _LEAST_ICON_PX = 8.0
 _ICON_SHARE = 1.4 / 15
 """Side of an icon of 15 px in radii of the circle around it."""
 _TILE_PX, _SCREEN_PX = 512, 900
+_CLOSER = 3
+"""Zooms by which a bare style may open closer than all of it, to show its top layer at all."""
 
 
 def product_style(product: Product, catalog: Catalog, base_url: str, scope: Scope) -> JSON:
@@ -46,7 +48,7 @@ def product_style(product: Product, catalog: Catalog, base_url: str, scope: Scop
             "twin:synthetic": product.synthetic,
             "twin:review_number": product.review_number,
         },
-        **_camera([layer for _, layer in drawn]),
+        **_camera(drawn),
         **({"sprite": f"{base_url}/sprites/icons"} if any(entry.symbol.icon for entry, _ in drawn) else {}),
         "sources": _sources([layer for _, layer in drawn], base_url),
         "layers": [_background(), *style_layers(drawn, _source)],
@@ -83,15 +85,22 @@ def _source(index: int) -> str:
     return f"twin-{index // _LAYERS_PER_SOURCE}"
 
 
-def _camera(layers: list[Layer]) -> JSON:
-    """Where a reader that opens the bare style should look."""
-    boxes = [layer.bounds_4490 for layer in layers if layer.bounds_4490]
+def _camera(drawn: Sequence[tuple[ProductLayer, Layer]]) -> JSON:
+    """Where a reader that opens the bare style should look: at all of it, or a little closer where its top layer has no tiles that far out."""
+    boxes = [layer.bounds_4490 for _, layer in drawn if layer.bounds_4490]
     if not boxes:
         return {}
     box: Bounds = (min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes))
     width = max(box[2] - box[0], (box[3] - box[1]) * 1.1, 0.002)
     zoom = math.log2(360 * _SCREEN_PX / (_TILE_PX * width))
-    return {"center": [round((box[0] + box[2]) / 2, 6), round((box[1] + box[3]) / 2, 6)], "zoom": round(min(max(zoom, 0), 16), 2)}
+    closer = _least_zoom(*drawn[-1])
+    shown = closer if zoom < closer <= zoom + _CLOSER else zoom
+    return {"center": [round((box[0] + box[2]) / 2, 6), round((box[1] + box[3]) / 2, 6)], "zoom": round(min(max(shown, 0), 16), 2)}
+
+
+def _least_zoom(entry: ProductLayer, layer: Layer) -> int:
+    """From where on the layer is drawn in this product."""
+    return layer.min_zoom if entry.min_zoom is None else max(entry.min_zoom, layer.min_zoom)
 
 
 def style_layers(drawn: Sequence[tuple[ProductLayer, Layer]], source_of: Callable[[int], str]) -> Iterator[JSON]:
@@ -117,8 +126,7 @@ def _inside(layer: Layer) -> tuple[str, ...]:
 
 def _common(entry: ProductLayer, layer: Layer, source: str) -> JSON:
     """What every style layer of one product layer shares."""
-    least = layer.min_zoom if entry.min_zoom is None else max(entry.min_zoom, layer.min_zoom)
-    zooms = {"minzoom": least} | ({} if entry.max_zoom is None else {"maxzoom": entry.max_zoom})
+    zooms = {"minzoom": _least_zoom(entry, layer)} | ({} if entry.max_zoom is None else {"maxzoom": entry.max_zoom})
     return {"source": source, "source-layer": layer.id, "metadata": {"twin:layer": layer.id}, **zooms, "layout": _visibility(entry)}
 
 

@@ -7,7 +7,7 @@ from functools import cache
 from html import escape
 from itertools import product as product_of
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -17,9 +17,11 @@ from layers.catalog import Catalog
 from layers.licences import licence_of
 from layers.product_search import bounds_of
 from layers.products import theme_title
+from layers.styles import product_style
 from tiles.vector import MAX_LAYERS
 from twin.layer import Bounds, Layer, LayerKind
 from twin.product import Product
+from twin.view import Scope
 from web import caching
 from web.deps import CatalogDep, HouseDep, LinksDep, ScopeDep
 from web.links import Links
@@ -56,10 +58,10 @@ async def product_page(code: str, request: Request, house: HouseDep, catalog: Ca
     Query(request.scope["query_string"], [])
     product = catalog.product(code, scope)
     house.uses.saw(product.code)
-    return HTMLResponse(page(product, catalog, links), headers=caching.headers(scope))
+    return HTMLResponse(page(product, catalog, links, scope), headers=caching.headers(scope))
 
 
-def page(product: Product, catalog: Catalog, links: Links) -> str:
+def page(product: Product, catalog: Catalog, links: Links, scope: Scope) -> str:
     """The whole page."""
     parts = {
         "TITLE_ZH": escape(product.title_zh),
@@ -69,12 +71,12 @@ def page(product: Product, catalog: Catalog, links: Links) -> str:
         "PREVIEW": "".join(f'<img alt="" src="{escape(address)}">' for address in _preview(product, catalog, links)),
         "CARD": "".join(f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in _card(product, catalog)),
         "ENDPOINTS": "".join(_endpoint(name, address) for name, address in _addresses(product, catalog, links)),
-        "SNIPPETS": "".join(_shown(name, text) for name, text in snippets(product, catalog, links).items()),
+        "SNIPPETS": "".join(_shown(name, text) for name, text in snippets(product, catalog, links, scope).items()),
     }
     return filled((_FOLDER / "product.html").read_text(encoding="utf-8"), parts)
 
 
-def snippets(product: Product, catalog: Catalog, links: Links) -> dict[str, str]:
+def snippets(product: Product, catalog: Catalog, links: Links, scope: Scope) -> dict[str, str]:
     """Programs by the name of their tool, with this product's real addresses in them."""
     layers = _layers(product, catalog)
     ids = ",".join(layer.id for layer in layers[:MAX_LAYERS])
@@ -84,7 +86,7 @@ def snippets(product: Product, catalog: Catalog, links: Links) -> dict[str, str]
         "CODE": product.code,
         "CARD": links.to("products", product.code),
         "EMBED": links.to("embed", "yuetu-map.js"),
-        "VIEW": _view(bounds),
+        "VIEW": _view(product_style(product, catalog, links.base, scope)),
         "ZOOM": f"{_zoom(bounds):.1f}",
         "STYLE": links.to("styles", product.code, "style.json"),
         "DATA": data or links.to("products", product.code),
@@ -171,10 +173,10 @@ def _zoom(bounds: Bounds) -> float:
     return min(math.log2(360 / max(east - west, (north - south) * 1.5, 0.0005)), 17)
 
 
-def _view(bounds: Bounds) -> str:
-    """The middle of a box as `zoom/lat/lon`, as the page and the web component take it."""
-    west, south, east, north = bounds
-    return f"{_zoom(bounds):.1f}/{(south + north) / 2:.5f}/{(west + east) / 2:.5f}"
+def _view(style: Mapping[str, Any]) -> str:
+    """Where a style opens as `zoom/lat/lon`, as the page and the web component take it."""
+    lon, lat = style.get("center", ((_PROVINCE[0] + _PROVINCE[2]) / 2, (_PROVINCE[1] + _PROVINCE[3]) / 2))
+    return f"{style.get('zoom', _zoom(_PROVINCE)):.1f}/{lat:.5f}/{lon:.5f}"
 
 
 def tile_of(lon: float, lat: float, zoom: int) -> tuple[float, float]:

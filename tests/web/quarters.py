@@ -3,9 +3,11 @@
 from io import BytesIO
 from typing import Any
 
+import httpx
 import numpy as np
 from PIL import Image
 
+from postgis.connect import Database
 from tests.tile_scene import Row, put_layer, square
 from tests.web.conftest import Site
 from tests.web.test_catalogue_doors import eventually
@@ -59,6 +61,12 @@ def _quarter(number: int, people: int | None) -> Row:
 
 def publish_quarters(site: Site) -> None:
     """Put the layer and the product there, and wait until both are served."""
+    with site.with_key() as client:
+        publish(site.database, client)
+
+
+def publish(database: Database, client: httpx.Client) -> None:
+    """The same by anybody's server; `client` may publish."""
     layer = Layer(
         number=0,
         id=LAYER,
@@ -69,11 +77,10 @@ def publish_quarters(site: Site) -> None:
         attribution="粤图示例",
         synthetic=True,
     )
-    put_layer(site.database, layer, [_quarter(number, people) for number, people in enumerate(PEOPLE)])
-    with site.with_key() as client:
-        eventually(client, f"/layers/{LAYER}")
-        client.put(f"/products/{CODE}", json=CARD).raise_for_status()
-        eventually(client, f"/products/{CODE}")
+    put_layer(database, layer, [_quarter(number, people) for number, people in enumerate(PEOPLE)])
+    eventually(client, f"/layers/{LAYER}")
+    client.put(f"/products/{CODE}", json=CARD).raise_for_status()
+    eventually(client, f"/products/{CODE}")
 
 
 def share_of(picture: bytes, red: int, green: int, blue: int, within: int = 2) -> float:

@@ -14,6 +14,8 @@ export interface Frame {
   describe: (product: Product, language: Language, moment: string | null) => void;
   /** Say something over the map: `whole` instead of it, else along its lower edge; nothing takes it away. */
   say: (title: string, more?: string, whole?: boolean) => void;
+  /** Once the map is drawn, a narrow one folds its attribution away: there is no room beside the legend. */
+  settle: () => void;
 }
 
 function element<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, text = ''): HTMLElementTagNameMap[K] {
@@ -66,6 +68,12 @@ export function frame(): Frame {
       note.replaceChildren(element('strong', '', title), element('span', '', more === '' ? '' : ` ${more}`));
       note.classList.toggle('whole', whole);
       note.hidden = title === '';
+    },
+    settle: () => {
+      if (root.clientWidth > NARROW_PX) return;
+      const attribution = map.querySelector('.maplibregl-ctrl-attrib');
+      attribution?.classList.remove('maplibregl-compact-show');
+      attribution?.removeAttribute('open');
     },
   };
 }

@@ -120,7 +120,10 @@ export class YuetuMap extends HTMLElement {
     map.addControl(new maplibregl.NavigationControl({ visualizePitch: true }), 'top-right');
     map.getCanvas().setAttribute('aria-label', WORDS[language].map);
     map.on('error', () => this.#frame.say(WORDS[language].incomplete));
-    map.once('idle', () => this.dispatchEvent(new CustomEvent('yuetu-idle', { bubbles: true, composed: true })));
+    map.once('idle', () => {
+      this.#frame.settle();
+      this.dispatchEvent(new CustomEvent('yuetu-idle', { bubbles: true, composed: true }));
+    });
   }
 
   #move(): void {
