@@ -111,7 +111,7 @@ async def items(collection: str, request: Request, house: HouseDep, catalog: Cat
     query = _items_query(request, layer)
     view = _view(layer, scope, query)
     etag = caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base)
-    headers = caching.headers(scope) | crs.header(asking.system(query, layer)) | {"etag": etag}
+    headers = caching.headers(scope) | crs.header(asking.system(query, layer)) | {"etag": etag, "link": _queryables_link(links, layer)}
     if caching.unchanged(request, etag):
         return Response(status_code=304, headers=headers)
     fetch = _fetcher(house, layer, "items_s", budgets.ITEMS_S)
@@ -218,6 +218,12 @@ def _fetcher(house: House, layer: Layer, budget: str, seconds: float) -> paging.
         return await budgets.in_time(budget, seconds, house.pool.fetch(statement(view, layer), view.scope, seconds))
 
     return fetch
+
+
+def _queryables_link(links: Links, layer: Layer) -> str:
+    """Where the queryables are, as a header: Part 3 wants it of every resource that can be filtered."""
+    address = links.to("collections", layer.id, "queryables")
+    return f'<{address}>; rel="{ogc.QUERYABLES}"; type="{ogc.SCHEMA_JSON}"'
 
 
 def _items_links(links: Links, layer: Layer, query: Query) -> tuple[dict[str, Any], ...]:
