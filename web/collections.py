@@ -127,6 +127,7 @@ async def items(collection: str, request: Request, house: HouseDep, catalog: Cat
     view = item_query.view_of(layer, scope, query, item_query.page_of(query))
     etag = caching.weak_etag(layer.id, layer.epoch, layer.updated_at, scope.key, links.base, format_.name)
     headers = _headers(scope, format_, served, etag)
+    headers["link"] = ", ".join(filter(None, (headers.get("link"), _queryables_link(links, layer))))
     if caching.unchanged(request, etag):
         return Response(status_code=304, headers=headers)
     writer, drawn = item_writers.writer_for(format_, layer, view, served, links)
@@ -221,6 +222,12 @@ def _fetcher(house: House, layer: Layer, budget: str, seconds: float) -> paging.
         return await budgets.in_time(budget, seconds, house.pool.fetch(statement(view, layer), view.scope, seconds))
 
     return fetch
+
+
+def _queryables_link(links: Links, layer: Layer) -> str:
+    """Where the queryables are, as a header: Part 3 wants it of every resource that can be filtered."""
+    address = links.to("collections", layer.id, "queryables")
+    return f'<{address}>; rel="{ogc.QUERYABLES}"; type="{ogc.SCHEMA_JSON}"'
 
 
 def _items_links(links: Links, layer: Layer, query: Query, chosen: Format) -> tuple[dict[str, Any], ...]:

@@ -13,6 +13,7 @@ from web.openapi30 import OPENAPI_30
 
 _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
+QUERYABLES: Final = _REL + "queryables"
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 GEOJSON: Final = "application/geo+json"
 JSON: Final = "application/json"
@@ -121,7 +122,7 @@ def _collection_links(layer: Layer, links: Links) -> list[dict[str, Any]]:
     return [
         link(links.to(*here), "self", JSON),
         *(_data_links(layer, links) if layer.kind is LayerKind.OBJECTS else []),
-        link(links.to(*here, "queryables"), _REL + "queryables", SCHEMA_JSON, "可查询字段 Queryables"),
+        link(links.to(*here, "queryables"), QUERYABLES, SCHEMA_JSON, "可查询字段 Queryables"),
         link(links.to(*here, "sortables"), _REL + "sortables", SCHEMA_JSON, "可排序字段 Sortables"),
         link(links.to(*here, "schema"), _REL + "schema", SCHEMA_JSON, "字段结构 Schema"),
         link(links.to("tiles", layer.id + ".json"), "tilejson", JSON, "TileJSON"),

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from owslib.ogcapi.features import Features
+from owslib.ogcapi.records import Records
 
 from tests.web.conftest import HOUSES, Site, problem_of
 
@@ -159,3 +161,30 @@ def test_gdal_reads_all_pages(site: Site, tmp_path: Any) -> None:
     target = tmp_path / "out.geojson"
     gdal("ogr2ogr", "-oo", "PAGE_SIZE=4", "-f", "GeoJSON", str(target), f"OAPIF:{site.url}/ogc", "houses")
     assert len(json.loads(target.read_text())["features"]) == HOUSES
+
+
+@pytest.mark.parametrize(
+    ("words", "count"),
+    [(["-spat", "114.005", "22.4", "114.025", "22.6"], 2), (["-where", "floors = 3"], 1), (["-where", "floors > 20 AND listed = 1"], 2)],
+)
+def test_gdal_narrows_what_it_reads(site: Site, tmp_path: Any, words: list[str], count: int) -> None:
+    target = tmp_path / "out.geojson"
+    gdal("ogr2ogr", *words, "-oo", "PAGE_SIZE=10", "-f", "GeoJSON", str(target), f"OAPIF:{site.url}/ogc", "houses")
+    assert len(json.loads(target.read_text())["features"]) == count
+
+
+def test_owslib_pages_and_filters(site: Site) -> None:
+    service = Features(f"{site.url}/ogc")
+    assert set(service.feature_collections()) == {"houses", "traffic"}
+    page = service.collection_items("houses", limit=7, bbox=[114.005, 22.4, 114.255, 22.6])
+    assert page["numberReturned"] == 7 and [link["rel"] for link in page["links"]].count("next") == 1
+    assert service.collection_queryables("houses")["properties"]["floors"]["type"] == "integer"
+    (one,) = service.collection_items("houses", filter="floors = 3")["features"]
+    assert service.collection_item("houses", str(one["id"]))["properties"]["floors"] == 3
+
+
+def test_owslib_reads_the_records(site: Site) -> None:
+    catalogue = Records(f"{site.url}/records")
+    assert catalogue.records()
+    found = catalogue.collection_items(catalogue.records()[0], limit=5)
+    assert found["type"] == "FeatureCollection"
