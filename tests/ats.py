@@ -70,10 +70,7 @@ PARTS: Final = (
 )  # fmt: skip
 #: What differs from the letter of a test, or where its check is.
 REMARKS: Final = {
-    (
-        "features-1",
-        "/conf/core/fc-numberMatched",
-    ): "checked where the number is exact; an estimate is marked by `numberMatchedEstimated`, which the standard does not know",
+    ("features-1", "/conf/core/fc-numberMatched"): "left out where the number would be an estimate, which is `numberMatchedEstimated`",
     ("features-1", "/conf/oas30/completeness"): "the document of `/ogc/api`: the reading doors; all doors are in `/api`, OpenAPI 3.1",
     (
         "features-4",

@@ -69,14 +69,10 @@ def _tail(frame: CollectionFrame, count: int, last: RowPage) -> dict[str, Any]:
 
 
 def _matched(frame: CollectionFrame, count: int, more: bool) -> dict[str, Any]:
-    """numberMatched, exact when counted or when this answer is the whole; an estimate is never less than what is known to be there."""
+    """numberMatched, only where it is exact; an estimate is `numberMatchedEstimated`, never less than what is known to be there."""
     if frame.first_page and not more:
         return {"numberMatched": count}
     known = frame.matched
     if known.number is None:
         return {}
-    return (
-        {"numberMatched": max(known.number, count + more), "numberMatchedEstimated": True}
-        if known.estimated
-        else {"numberMatched": known.number}
-    )
+    return {"numberMatchedEstimated": max(known.number, count + more)} if known.estimated else {"numberMatched": known.number}

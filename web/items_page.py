@@ -68,8 +68,8 @@ class ItemsPage:
     def tail(self, members: Mapping[str, Any]) -> bytes:
         """The map, the way to the next page, and how many there are."""
         following = next((link["href"] for link in members.get("links", ()) if link["rel"] == "next"), None)
-        matched = members.get("numberMatched")
-        about = "约 about " if members.get("numberMatchedEstimated") else ""
+        estimated, exact = members.get("numberMatchedEstimated"), members.get("numberMatched")
+        about, matched = ("约 about ", estimated) if exact is None else ("", exact)
         parts = {
             "MAP": _map(self._shapes, self._layer, self._links),
             "CAPTION": f"另有 {self._left_out} 个要素未画出 {self._left_out} more are not drawn" if self._left_out else "",
