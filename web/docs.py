@@ -15,6 +15,7 @@ from web.tile_docs import tile_paths
 
 router = APIRouter(include_in_schema=False)
 
+_DEFS: Final = "#/$defs/"
 _NO_CACHE: Final = {"cache-control": "no-cache"}
 _TEXT: Final = {"type": "string"}
 _ZH_EN: Final = {"title": "zh", "title_en": "en", "detail": "zh", "detail_en": "en"}
@@ -82,13 +83,26 @@ def _below_the_landing_page() -> list[str]:
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
     """FastAPI's document with the tiles, the problem of every operation, and how to sign in."""
-    paths = {**document["paths"], **tile_paths()}
-    components = {"schemas": {"Problem": PROBLEM}, "securitySchemes": _SECURITY}
+    schemas: dict[str, Any] = {"Problem": PROBLEM}
+    paths = _lifted({**document["paths"], **tile_paths()}, schemas)
     return {
         **document,
         "paths": {path: {method: _operation(method, about) for method, about in operations.items()} for path, operations in paths.items()},
-        "components": components,
+        "components": {"schemas": schemas, "securitySchemes": _SECURITY},
     }
+
+
+def _lifted(value: Any, schemas: dict[str, Any]) -> Any:
+    """A part of the document with the definitions pydantic keeps beside a schema among the components, where references find them."""
+    if isinstance(value, list):
+        return [_lifted(each, schemas) for each in value]
+    if not isinstance(value, dict):
+        return value
+    schemas.update({name: _lifted(each, schemas) for name, each in value.get("$defs", {}).items()})
+    made = {name: _lifted(each, schemas) for name, each in value.items() if name != "$defs"}
+    if str(made.get("$ref", "")).startswith(_DEFS):
+        made["$ref"] = "#/components/schemas/" + made["$ref"].removeprefix(_DEFS)
+    return made
 
 
 def _operation(method: str, about: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 from owslib.ogcapi.features import Features
-from owslib.ogcapi.records import Records
 
 from tests.web.conftest import HOUSES, Site, problem_of
 
@@ -181,10 +180,3 @@ def test_owslib_pages_and_filters(site: Site) -> None:
     assert service.collection_queryables("houses")["properties"]["floors"]["type"] == "integer"
     (one,) = service.collection_items("houses", filter="floors = 3")["features"]
     assert service.collection_item("houses", str(one["id"]))["properties"]["floors"] == 3
-
-
-def test_owslib_reads_the_records(site: Site) -> None:
-    catalogue = Records(f"{site.url}/records")
-    assert catalogue.records()
-    found = catalogue.collection_items(catalogue.records()[0], limit=5)
-    assert found["type"] == "FeatureCollection"

@@ -1,5 +1,8 @@
 """The OpenAPI document: valid 3.1, every door in it, with the parameters the door really takes."""
 
+import json
+import re
+
 import httpx
 import pytest
 from fastapi.routing import APIRoute
@@ -87,3 +90,9 @@ def test_words_of_the_older_document() -> None:
         "exclusiveMinimum": True,
         "maximum": 5,
     }
+
+
+def test_every_reference_leads_somewhere(document: dict[str, object]) -> None:
+    found = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    schemas: dict[str, object] = document["components"]["schemas"]  # type: ignore[index]
+    assert len(found) > 1 and found == {f"#/components/schemas/{name}" for name in schemas}
