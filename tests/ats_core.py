@@ -116,7 +116,13 @@ def time_stamp(ground: Ground) -> None:
 
 @abstract_test(PART, "/conf/core/fc-numberMatched")
 def number_matched(ground: Ground) -> None:
-    for query in ({"limit": 1000}, {"limit": 2}, {"limit": 2, "count": "exact"}, {"limit": 2, "floors": "3"}, {"limit": 2, "count": "exact", "floors": "3"}):
+    for query in (
+        {"limit": 1000},
+        {"limit": 2},
+        {"limit": 2, "count": "exact"},
+        {"limit": 2, "floors": "3"},
+        {"limit": 2, "count": "exact", "floors": "3"},
+    ):
         page = items(ground, **query)
         every = items(ground, **(query | {"limit": 1000}))
         assert page.get("numberMatched", len(every["features"])) == len(every["features"])

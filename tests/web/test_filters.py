@@ -47,7 +47,9 @@ def test_pages_keep_the_filter(web: httpx.Client) -> None:
     page = web.get(ITEMS, params={"filter": "floors % 2 = 0", "limit": 5}).json()
     (following,) = [link["href"] for link in page["links"] if link["rel"] == "next"]
     assert [feature["properties"]["floors"] for feature in web.get(following).json()["features"]] == [12, 14, 16, 18, 20]
-    assert page["numberMatchedEstimated"] and "numberMatchedEstimated" not in web.get(following).json(), "only the first page is worth an estimate"
+    assert page["numberMatchedEstimated"] and "numberMatchedEstimated" not in web.get(following).json(), (
+        "only the first page is worth an estimate"
+    )
 
 
 @pytest.mark.parametrize(
