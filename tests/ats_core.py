@@ -76,8 +76,8 @@ def links_of_collections(ground: Ground) -> None:
     document = ground.web.get("/collections").json()
     assert all(link["type"] for link in links_of(document, "self")) and links_of(document, "self")
     for entry in document["collections"]:
-        (link,) = links_of(entry, "items")
-        assert link["type"] == GEOJSON and ok(ground.web.get(link["href"]), GEOJSON)
+        found = {link["type"]: link["href"] for link in links_of(entry, "items")}
+        assert {GEOJSON, "text/html"} <= found.keys() and all(ok(ground.web.get(href), type_) for type_, href in found.items())
 
 
 @abstract_test(PART, "/conf/core/fc-md-extent")
