@@ -17,6 +17,7 @@ from tests.tile_scene import Row, put_layer
 from tests.web.conftest import HOUSES, Site
 from tests.web.quarters import CODE, LAYER, SIDE, SOUTH, WEST, publish_quarters
 from tests.web.test_catalogue_doors import eventually
+from tests.web_server import ROOT
 from twin.fields import Field
 from twin.layer import Layer
 from web import client as package
@@ -237,7 +238,7 @@ def test_it_brings_nothing_of_the_server_with_it() -> None:
     program = (
         "import sys, yuetu; print(*sorted({name.split('.')[0] for name in sys.modules} | {n for n in sys.modules if n[:4] == 'web.'}))"
     )
-    done = subprocess.run([sys.executable, "-I", "-c", f"sys = __import__('sys'); sys.path.insert(0, {sys.path[0]!r}); {program}"],
+    done = subprocess.run([sys.executable, "-I", "-c", f"sys = __import__('sys'); sys.path.insert(0, {str(ROOT)!r}); {program}"],
                           capture_output=True, text=True, check=True, timeout=60)  # fmt: skip
     loaded = set(done.stdout.split())
     assert not loaded & {
