@@ -208,6 +208,7 @@ def take_it_back(desk: Watched, officer: Admin, screens: Path) -> None:
     desk.page.locator(".ant-popconfirm").get_by_role("button", name="撤销导入").click()
     expect(desk.page.locator(".job", has_text="撤销：各区边界")).to_contain_text("已撤销", timeout=LOOK_MS)
     expect(desk.page.locator(".job", has_text="各区边界.zip")).to_contain_text("已撤销")
+    desk.settle()
     save(desk.page, screens, "import-5-undone")
     left = officer.http.get("/collections/各区边界/items", params={"limit": 1})
     assert left.status_code == 404 or left.json()["features"] == []
