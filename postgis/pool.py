@@ -101,9 +101,12 @@ class HotPool:
         """How many readers stand in the queue now."""
         return self._waiting
 
-    async def fetch(self, statement: Statement, scope: Scope = PUBLIC, timeout_s: float = 5.0) -> list[Any]:
-        """All rows of a read as asyncpg Records; Unavailable when the database is away, busy, or slower than `timeout_s`."""
-        await self._admit()
+    async def fetch(self, statement: Statement, scope: Scope = PUBLIC, timeout_s: float = 5.0, wait_s: float | None = None) -> list[Any]:
+        """All rows of a read as asyncpg Records; Unavailable when the database is away, busy, or slower than `timeout_s`.
+
+        With `wait_s` the reader stays so long in the queue, whatever its length: for the rest of an answer that has begun.
+        """
+        await self._admit(wait_s)
         try:
             state = (scope_setting(scope), statement.one_plan)
             held = self._pick(state)
@@ -126,18 +129,18 @@ class HotPool:
         rows = await self.fetch(statement, scope, timeout_s)
         return rows[0][0] if rows else None
 
-    async def _admit(self) -> None:
+    async def _admit(self, wait_s: float | None) -> None:
         """Wait for a free connection, but neither for long nor in a crowd."""
         if self._closed:
             raise Unavailable("the server is stopping", "服务正在停止")
         if not self._slots.locked():
             await self._slots.acquire()
             return
-        if self._waiting >= _MAX_WAITING:
+        if wait_s is None and self._waiting >= _MAX_WAITING:
             raise _busy()
         self._waiting += 1
         try:
-            async with asyncio.timeout(ACQUIRE_BUDGET_S):
+            async with asyncio.timeout(ACQUIRE_BUDGET_S if wait_s is None else wait_s):
                 await self._slots.acquire()
         except TimeoutError as exc:
             raise _busy() from exc

@@ -34,6 +34,8 @@ SIMPLIFY_M: Final = 100_000.0
 #: Seconds that statements may take, by what they are for: a page of features, one feature, an exact count, an estimate of one.
 ITEMS_S: Final = 10.0
 ITEM_S: Final = 5.0
+BEGUN_WAIT_S: Final = 60.0
+"""How long an answer that has begun may wait for its next piece: whoever was let in is served, who comes into a crowd is told so at once."""
 COUNT_S: Final = 5.0
 ESTIMATE_S: Final = 0.5
 #: Whole layers out (`/export`): how many at once in one web process, those that are files among them; what a file may take on disk while it

@@ -134,7 +134,7 @@ async def items(collection: str, request: Request, house: HouseDep, catalog: Cat
     fetch = _fetcher(house, layer, "items_s", budgets.ITEMS_S)
     with Watch(request.receive) as watch:
         drawn = await asking.placed(drawn, query, layer, fetch)
-        rest = paging.pages(fetch, drawn)
+        rest = paging.pages(fetch, drawn, _fetcher(house, layer, "items_s", budgets.ITEMS_S, budgets.BEGUN_WAIT_S))
         first = await anext(rest)
         matched = await counting.matched(house.pool, layer, drawn, query.get(COUNT), first.more)
     if watch.gone:
@@ -215,11 +215,11 @@ def _no_item(text: str) -> NotFound:
     return NotFound(f"there is no feature {text[:60]!r} here", f"没有要素 {text[:60]!r}", place="item")
 
 
-def _fetcher(house: House, layer: Layer, budget: str, seconds: float) -> paging.Fetch:
-    """Reads a view of `layer` within a budget."""
+def _fetcher(house: House, layer: Layer, budget: str, seconds: float, wait_s: float | None = None) -> paging.Fetch:
+    """Reads a view of `layer` within a budget; `wait_s` as in `HotPool.fetch`."""
 
     async def fetch(view: View) -> paging.Rows:
-        return await budgets.in_time(budget, seconds, house.pool.fetch(statement(view, layer), view.scope, seconds))
+        return await budgets.in_time(budget, seconds, house.pool.fetch(statement(view, layer), view.scope, seconds, wait_s))
 
     return fetch
 

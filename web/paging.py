@@ -54,8 +54,8 @@ class Cursor:
     digest: str = ""
 
 
-async def pages(fetch: Fetch, view: View) -> AsyncIterator[RowPage]:
-    """The rows of `view.page` in pieces of at most CHUNK; the last piece knows whether the whole has a successor."""
+async def pages(fetch: Fetch, view: View, then: Fetch | None = None) -> AsyncIterator[RowPage]:
+    """The rows of `view.page` in pieces of at most CHUNK, all but the first read by `then`; the last knows whether the whole has a successor."""
     page = view.page or Page()
     left = page.limit
     while left > 0:
@@ -66,7 +66,7 @@ async def pages(fetch: Fetch, view: View) -> AsyncIterator[RowPage]:
         if not piece.more:
             return
         left -= size
-        page = after(view, piece.rows[-1])
+        page, fetch = after(view, piece.rows[-1]), then or fetch
 
 
 async def _read(fetch: Fetch, view: View) -> Rows:

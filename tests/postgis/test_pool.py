@@ -115,6 +115,18 @@ async def test_the_queue_has_an_end(pool: HotPool, monkeypatch: pytest.MonkeyPat
     assert await pool.fetchval(ONE) == 1
 
 
+async def test_who_was_let_in_may_wait(pool: HotPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of an answer that has begun neither runs out of patience nor is sent away from a long queue."""
+    monkeypatch.setattr(pool_module, "ACQUIRE_BUDGET_S", 0.1)
+    monkeypatch.setattr(pool_module, "_MAX_WAITING", 0)
+    taken = [asyncio.create_task(pool.fetch(SLOW)) for _ in range(2)]
+    await asyncio.sleep(0.05)
+    with pytest.raises(Unavailable):
+        await pool.fetch(ONE)
+    assert len(await pool.fetch(ONE, wait_s=20)) == 1
+    await asyncio.gather(*taken)
+
+
 async def test_a_bug_is_not_taken_for_a_lost_database(pool: HotPool) -> None:
     with pytest.raises(Exception, match="invalid input"):
         await pool.fetch(Statement("SELECT $1::int", ("x",)))

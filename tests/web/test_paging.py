@@ -240,3 +240,20 @@ def test_sortables(client: httpx.Client) -> None:
     conforms = client.get("/conformance").json()["conformsTo"]
     for uri in ("features-2/1.0/conf/crs", "features-5/1.0/conf/sortables", "features-8/1.0/conf/sorting"):
         assert "http://www.opengis.net/spec/ogcapi-" + uri in conforms
+
+
+async def test_a_page_that_has_begun_is_read_by_another_reader() -> None:
+    """Its later pieces may wait longer for the database than its first."""
+    asked: list[str] = []
+
+    def reader(name: str) -> paging.Fetch:
+        async def fetch(view: View) -> paging.Rows:
+            assert view.page is not None
+            asked.append(name)
+            return [{"oid": number} for number in range(view.page.limit)]
+
+        return fetch
+
+    view = View("things", PUBLIC, page=Page(2_500))
+    assert [len(piece.rows) async for piece in paging.pages(reader("first"), view, reader("later"))] == [1_000, 1_000, 500]
+    assert asked == ["first", "later", "later"]
